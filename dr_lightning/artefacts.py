@@ -1,0 +1,292 @@
+"""Reads and writes artefacts: parquet files or folders of shards, with a manifest."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import dr_lightning
+from dr_lightning.schemas import SCHEMA_VERSION, Schema, check_rows, conform
+
+
+@dataclass
+class Manifest:
+    """What made an artefact; written as JSON beside it.
+
+    Args:
+        stage: The command.
+        settings: Its options, as JSON can hold them.
+        inputs: Name and path of what it read; fingerprints are taken at writing.
+        counts: Rows in and out.
+        dropped: Reason and count of every drop.
+        extra: Anything else worth keeping, such as statistics.
+        started: Seconds of `time.monotonic()` when the stage began.
+    """
+
+    stage: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each input, taken once however many artefacts it has."""
+        return {name: fingerprint(path) for name, path in self.inputs.items()}
+
+    def to_json(self, schema: Schema) -> str:
+        """The text that stands beside an artefact.
+
+        Args:
+            schema: The artefact's contract.
+        """
+        versions = {
+            "python": platform.python_version(),
+            "dr_lightning": dr_lightning.__version__,
+            "polars": pl.__version__,
+        }
+        # Only a stage that computes with torch has it loaded.
+        if "torch" in sys.modules:
+            versions["torch"] = str(sys.modules["torch"].__version__)
+        record = {
+            "schema": schema.name,
+            "schema_version": SCHEMA_VERSION,
+            "stage": self.stage,
+            "settings": dict(self.settings),
+            "inputs": self.fingerprints,
+            "counts": dict(self.counts),
+            "dropped": dict(self.dropped),
+            "extra": dict(self.extra),
+            "seconds": round(time.monotonic() - self.started, 1),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions,
+        }
+        return json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def manifest_path(path: Path) -> Path:
+    """Where an artefact's manifest lies.
+
+    Args:
+        path: The artefact.
+
+    Example:
+        >>> manifest_path(Path("data/corpus.parquet")).name
+        'corpus.manifest.json'
+    """
+    return path.with_name(f"{path.stem}.manifest.json")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of an artefact; empty where there is none.
+
+    Args:
+        path: The artefact.
+
+    Raises:
+        ValueError: If the manifest is not a JSON object.
+    """
+    beside = manifest_path(path)
+    if not beside.is_file():
+        return {}
+    try:
+        record = json.loads(beside.read_text("utf-8"))
+    except ValueError as error:
+        record = error
+    if not isinstance(record, dict):
+        msg = f"{beside}: is no manifest ({record}). Remove it, or write it anew."
+        raise ValueError(msg)
+    return record
+
+
+def files(path: Path) -> list[Path]:
+    """The parquet files of an artefact: itself, or its shards in order of name.
+
+    Args:
+        path: A file or a folder.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        msg = f"{path}: no such file. Give a parquet file or a folder of shards."
+        raise ValueError(msg)
+    shards = sorted(path.glob("[!.]*.parquet"))
+    if not shards:
+        msg = f"{path}: has no *.parquet shards. Give a parquet file or such a folder."
+        raise ValueError(msg)
+    return shards
+
+
+def scan(path: Path, schema: Schema) -> pl.LazyFrame:
+    """A lazy view of an artefact: columns and types are checked, rows are not read.
+
+    An artefact without a manifest, such as a user's own file, is read as well.
+
+    Args:
+        path: A file or a folder of shards.
+        schema: Its contract.
+
+    Raises:
+        ValueError: If it is missing, no parquet, or of another contract or version.
+    """
+    path = Path(path)
+    shards = files(path)
+    _check_manifest(path, schema)
+    return pl.concat([_scan_file(shard, schema) for shard in shards])
+
+
+def _scan_file(path: Path, schema: Schema) -> pl.LazyFrame:
+    frame = pl.scan_parquet(path)
+    try:
+        frame.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        msg = (
+            f"{path}: cannot be read as parquet ({error}). Write it anew with "
+            f"`{schema.written_by}`."
+        )
+        raise ValueError(msg) from error
+    return conform(frame, schema, str(path))
+
+
+def _check_manifest(path: Path, schema: Schema) -> None:
+    manifest = read_manifest(path)
+    version = manifest.get("schema_version", SCHEMA_VERSION)
+    name = manifest.get("schema", schema.name)
+    if name != schema.name:
+        msg = f"{path}: holds {name}, but {schema.name} is wanted. Give another file."
+        raise ValueError(msg)
+    if version != SCHEMA_VERSION:
+        msg = (
+            f"{path}: has schema version {version}, but this release reads version "
+            f"{SCHEMA_VERSION}. Write it anew with `{schema.written_by}`."
+        )
+        raise ValueError(msg)
+
+
+def read(path: Path, schema: Schema) -> pl.DataFrame:
+    """An artefact in memory, its rows checked.
+
+    Args:
+        path: A file or a folder of shards.
+        schema: Its contract.
+
+    Raises:
+        ValueError: If `scan` refuses it, or a row breaks the contract.
+    """
+    frame = scan(path, schema).collect()
+    check_rows(frame.lazy(), schema, str(path))
+    return frame
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuses an output that exists, before any work is done for it.
+
+    Args:
+        path: The output.
+        overwrite: Whether a file may be replaced; a folder never is.
+
+    Raises:
+        ValueError: If it exists and may not be replaced.
+    """
+    if path.is_dir():
+        msg = f"{path} exists and is a folder. Choose another path, or remove it."
+        raise ValueError(msg)
+    if path.exists() and not overwrite:
+        msg = f"{path} exists. Choose another path, or set overwrite: true."
+        raise ValueError(msg)
+
+
+def write(
+    frame: pl.DataFrame | pl.LazyFrame,
+    path: Path,
+    schema: Schema,
+    manifest: Manifest,
+    overwrite: bool = False,
+) -> None:
+    """Writes an artefact and its manifest; nothing stands there until it is checked.
+
+    Args:
+        frame: The rows; those of a lazy frame are written as they come.
+        path: A file that ends in `.parquet`; missing folders are made.
+        schema: The contract.
+        manifest: What made it.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        ValueError: If the rows break the contract, or the file exists.
+        OSError: If it cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    if path.suffix != ".parquet":
+        msg = f"{path}: an artefact's name must end in .parquet. Choose another path."
+        raise ValueError(msg)
+    refuse_existing(path, overwrite)
+    typed = conform(frame.lazy(), schema, str(path))
+    with replacing(path) as data:
+        typed.sink_parquet(data)
+        check_rows(pl.scan_parquet(data), schema, str(path))
+        text = manifest.to_json(schema)
+        # An artefact may lack its manifest, but not have another's.
+        manifest_path(path).unlink(missing_ok=True)
+    with replacing(manifest_path(path)) as note:
+        note.write_text(text, "utf-8")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary file beside a path, which becomes the path if all goes well.
+
+    Args:
+        path: The final name; missing folders are made.
+
+    Raises:
+        OSError: If the folder cannot be written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        msg = (
+            f"{path}: cannot be written ({error}). Free space, or choose a folder that "
+            f"you may write to."
+        )
+        raise OSError(msg) from error
+    finally:
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+
+
+def fingerprint(path: Path) -> str:
+    """16 hexadecimal digits that change with the content of a file or a folder.
+
+    Args:
+        path: A file, or a folder, whose files count in order of name.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
+    path = Path(path)
+    found = sorted(file for file in path.rglob("[!.]*") if file.is_file())
+    digest = hashlib.sha256()
+    for file in found if path.is_dir() else files(path):
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,27 @@
+"""Validates the base model before the first step, as one more candidate."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+
+class EvaluateBase(Callback):
+    """Runs the whole validation before step 0.
+
+    Fine-tuning can make a good model worse, so the base stands in the same log, table
+    and selection as every later evaluation: early stopping counts from it and
+    `ModelCheckpoint` keeps it if nothing better comes. A resumed run skips it.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validates at step 0, as the training loop does at the end of an epoch."""
+        if trainer.global_step > 0 or trainer.fit_loop.restarting:
+            return
+        if not trainer.enable_validation:
+            return
+        for checkpoint in trainer.checkpoint_callbacks:
+            if isinstance(checkpoint, ModelCheckpoint):
+                # Lightning takes step 0 for saved; the base would be no candidate.
+                checkpoint._last_global_step_saved = -1
+        trainer.validating = True
+        trainer.fit_loop.epoch_loop.val_loop.run()
+        trainer.training = True

@@ -1,0 +1,189 @@
+"""What a run did, as JSON for the analysis and as tables for the person who waits."""
+
+import json
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.table import Table
+
+from dr_lightning import artefacts
+from dr_lightning.data.lists_module import TrainingListDataModule
+from dr_lightning.data.token_store import TokenStore
+from dr_lightning.models.bi_encoder import BiEncoder
+from dr_lightning.models.ragged import Framing
+
+RUN_FILE = "run.json"
+PACKAGES = ("torch", "lightning", "transformers", "polars", "torchmetrics")
+_BATCHES_COUNTED = 3
+
+
+class RunSummary(Callback):
+    """Tells at the start what a batch is, at the end what became better.
+
+    Writes `run.json` into the run's folder: versions, sizes, fingerprints of the data,
+    every evaluation with its step, and seconds. It is written anew at each evaluation,
+    so a run that crashed has one too.
+    """
+
+    def __init__(self) -> None:
+        self.evaluations: list[dict[str, Any]] = []
+        self.facts: dict[str, Any] = {}
+        self.started = time.monotonic()
+        self.earlier_seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Evaluations so far."""
+        return {"evaluations": self.evaluations, "seconds": self._seconds()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state_dict: What `state_dict` gave.
+        """
+        self.evaluations = list(state_dict["evaluations"])
+        self.earlier_seconds = float(state_dict["seconds"])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tells batches, steps and what is cut."""
+        self.started = time.monotonic()
+        data = getattr(trainer, "datamodule", None)
+        if isinstance(data, TrainingListDataModule) and isinstance(
+            pl_module, BiEncoder
+        ):
+            self.facts = start_facts(trainer, pl_module, data)
+        if trainer.is_global_zero and self.facts:
+            _show(_facts_table(self.facts))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the evaluation's values and writes the file."""
+        if trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        values = {
+            key: float(value)
+            for key, value in trainer.callback_metrics.items()
+            if key.startswith("val/")
+        }
+        evaluation = {"step": trainer.global_step, "epoch": trainer.current_epoch}
+        self.evaluations.append({**evaluation, **values})
+        self._write(trainer, "running")
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Notes why a run ended early."""
+        self._write(trainer, f"stopped by {type(exception).__name__}")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the file and shows the base beside the selected and last weights."""
+        self._write(trainer, "finished")
+        if trainer.is_global_zero and self.evaluations:
+            _show(_results_table(self.evaluations, selected_step(trainer)))
+
+    def _seconds(self) -> float:
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def _write(self, trainer: Trainer, status: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        folder = Path(trainer.log_dir or trainer.default_root_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "status": status,
+            "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(self._seconds(), 1),
+            "versions": {name: version(name) for name in PACKAGES}
+            | {"python": platform.python_version()},
+            "facts": self.facts,
+            "selected_step": selected_step(trainer),
+            "evaluations": self.evaluations,
+        }
+        work = folder / f".{RUN_FILE}"
+        work.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        work.replace(folder / RUN_FILE)
+
+
+def selected_step(trainer: Trainer) -> int | None:
+    """The optimizer step of the checkpoint that `ModelCheckpoint` holds for best."""
+    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    if not path or not Path(path).is_file():
+        return None
+    # Memory-mapped: only the step is read, not the weights.
+    state = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
+    return int(state["global_step"])
+
+
+def start_facts(
+    trainer: Trainer, module: BiEncoder, data: TrainingListDataModule
+) -> dict[str, Any]:
+    """What users ask first: sizes of batch and lists, steps, what is cut by length.
+
+    Args:
+        trainer: The Trainer.
+        module: The model.
+        data: The training lists, after `setup`.
+    """
+    train = data.train
+    if train is None:
+        return {}
+    batches = data.batching.order.epoch(train.lists, data.batching.seed, 0)
+    indices = [train.index(0, rows) for rows in batches[:_BATCHES_COUNTED]]
+    slots = float(np.mean([(slot >= 0).sum() for _, slot, _ in indices]))
+    distinct = float(np.mean([len(rows) for rows, _, _ in indices]))
+    framings = module.tokenization.framings
+    return {
+        "training lists": len(train.lists),
+        "queries a batch (all ranks)": len(batches[0]),
+        "passages a list": int(indices[0][1].shape[1]),
+        "list slots a batch": round(slots),
+        "distinct passages a batch": round(distinct),
+        "negatives a query, at most": round(distinct) - 1,
+        "micro-batch tokens": module.micro_batching.tokens,
+        "batches an epoch": data.steps_per_epoch,
+        "batches an optimizer step": trainer.accumulate_grad_batches,
+        "ranks": trainer.world_size,
+        "precision": str(trainer.precision),
+        "passages cut by length": _share_cut(train.passage, framings["passage"]),
+        "queries cut by length": _share_cut(train.query, framings["query"]),
+        "corpus": artefacts.fingerprint(data.corpus),
+        "train lists": artefacts.fingerprint(data.lists.train),
+    }
+
+
+def _share_cut(texts: TokenStore, framing: Framing) -> str:
+    return f"{texts.share_cut(framing.max_tokens):.1%}"
+
+
+def _facts_table(facts: dict[str, Any]) -> Table:
+    table = Table(title="run", title_justify="left", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    return table
+
+
+def _results_table(evaluations: list[dict[str, Any]], selected: int | None) -> Table:
+    chosen = {"base": evaluations[0], "last": evaluations[-1]}
+    best = [one for one in evaluations if one["step"] == selected]
+    if best:
+        chosen["selected"] = best[0]
+    table = Table(title="validation", title_justify="left")
+    table.add_column("measure")
+    for name, one in chosen.items():
+        table.add_column(f"{name} (step {one['step']})", justify="right")
+    for key in evaluations[0]:
+        if key.startswith("val/"):
+            row = [one.get(key) for one in chosen.values()]
+            table.add_row(key, *("" if v is None else f"{v:.4f}" for v in row))
+    return table
+
+
+def _show(table: Table) -> None:
+    Console().print(table)

@@ -1,0 +1,91 @@
+"""The command line: Lightning's verbs and the stages, imported when called."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+VERBS = {
+    "fit": "Train a bi-encoder on training lists.",
+    "validate": "Compute dev loss and retrieval metrics of a model.",
+    "test": "Compute retrieval metrics on the test collections.",
+    "predict": "Write embeddings of collections.",
+}
+STAGES = {
+    "ingest": "Turn a collection into corpus, queries and qrels.",
+    "retrieve": "Find the best passages of a corpus for each query.",
+    "score": "Score candidates with a teacher.",
+    "curate": "Turn queries and teacher scores into training lists.",
+    "evaluate": "Compare encoders on a collection, side by side.",
+    "search": "Show the best passages for a typed query.",
+    "export": "Turn a checkpoint into a model folder.",
+}
+
+
+def usage() -> str:
+    """All commands with a line each."""
+    width = max(map(len, [*VERBS, *STAGES]))
+    lines = ["usage: python -m dr_lightning COMMAND [--config FILE] [--option value]"]
+    groups = {"train (LightningCLI)": VERBS, "stages (parquet in, parquet out)": STAGES}
+    for title, commands in groups.items():
+        lines += ["", f"{title}:"]
+        lines += [f"  {name:<{width}}  {text}" for name, text in commands.items()]
+    lines += ["", "COMMAND --help tells its options."]
+    return "\n".join(lines)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs a command.
+
+    Args:
+        args: The command and its options; null = those of the process.
+    """
+    args = list(sys.argv[1:] if args is None else args)
+    if not args or args[0] in {"-h", "--help"}:
+        sys.stdout.write(usage() + "\n")
+        return
+    if args[0] == "--version":
+        sys.stdout.write(import_module("dr_lightning").__version__ + "\n")
+        return
+    command = args[0]
+    if command not in {*VERBS, *STAGES}:
+        sys.stderr.write(f"{usage()}\n\nerror: there is no command {command!r}.\n")
+        raise SystemExit(2)
+    _prepare()
+    if command in VERBS:
+        import_module("dr_lightning.training").run(args)
+    else:
+        _stage(command, args[1:])
+
+
+def _stage(name: str, args: list[str]) -> None:
+    """Calls a stage: its signature is its options, its docstring its help."""
+    from jsonargparse import auto_cli
+
+    function = getattr(import_module(f"dr_lightning.stages.{name}"), name)
+    try:
+        auto_cli(
+            function,
+            args=args,
+            as_positional=name == "search",
+            fail_untyped=True,
+            prog=f"dr_lightning {name}",
+        )
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        raise SystemExit(1) from error
+
+
+def _prepare() -> None:
+    """Logging for people, and no noise that they cannot act on."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # Lightning 2.6 with torch 2.13 says so at every step; mended upstream.
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
+    ours = logging.getLogger("dr_lightning")
+    if not ours.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        ours.addHandler(handler)
+    ours.setLevel(logging.INFO)

@@ -1,0 +1,128 @@
+"""Retrieval collections: a corpus, queries, and which passages are relevant to them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.models.tokenization import Tokenization
+from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Where a collection's artefacts lie.
+
+    Args:
+        name: Stands in the metrics' keys: `val/{name}/nDCG@10`.
+        corpus: All passages that are searched.
+        queries: Queries; those without judgement are left out.
+        qrels: Judgements.
+        drop_identical: Whether a passage with the query's own id is removed from its
+            results, as ArguAna asks.
+    """
+
+    name: str
+    corpus: Path
+    queries: Path
+    qrels: Path
+    drop_identical: bool = False
+
+
+@dataclass(frozen=True)
+class Collections:
+    """Which collections the retrieval metrics are computed on.
+
+    Args:
+        validation: Searched during `fit` and by `validate`: they may select a model.
+        test: Searched by `test` alone.
+    """
+
+    validation: list[Collection] = field(default_factory=list)
+    test: list[Collection] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LoadedCollection:
+    """A collection whose texts are tokenised.
+
+    Args:
+        source: Where it comes from.
+        passage_id: Ids of the passages, in the order of `passage`.
+        query_id: Ids of the judged queries, in the order of `query`.
+        passage: Token ids of the passages.
+        query: Token ids of the queries.
+        qrels: Judgements of these queries.
+    """
+
+    source: Collection
+    passage_id: pl.Series
+    query_id: pl.Series
+    passage: TokenStore
+    query: TokenStore
+    qrels: pl.DataFrame
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.source.name
+
+
+def load_corpus(
+    path: Path,
+    tokenization: Tokenization,
+    template: str = PASSAGE_TEMPLATE,
+    cache: Path | None = None,
+) -> tuple[pl.Series, TokenStore]:
+    """Passage ids of a corpus and its token store.
+
+    Args:
+        path: The corpus artefact.
+        tokenization: The encoder's tokenizer and formats.
+        template: Joins title and text.
+        cache: Folder of token stores.
+    """
+    corpus = artefacts.scan(path, schemas.CORPUS)
+    ids = corpus.select("passage_id").collect().to_series()
+    texts = corpus.select(passage_text(template))
+    return ids, token_store(texts, tokenization, "passage", cache)
+
+
+def load_collection(
+    collection: Collection,
+    tokenization: Tokenization,
+    template: str = PASSAGE_TEMPLATE,
+    cache: Path | None = None,
+) -> LoadedCollection:
+    """Reads a collection and tokenises what is not yet in the token store.
+
+    Args:
+        collection: Where it lies.
+        tokenization: The encoder's tokenizer and formats.
+        template: Joins title and text.
+        cache: Folder of token stores.
+
+    Raises:
+        ValueError: If no query has a judgement, or ids of the corpus repeat.
+    """
+    passage_id, passage = load_corpus(collection.corpus, tokenization, template, cache)
+    qrels = artefacts.read(collection.qrels, schemas.QRELS)
+    queries = artefacts.read(collection.queries, schemas.QUERIES)
+    judged = queries.join(qrels, on="query_id", how="semi", maintain_order="left")
+    if judged.is_empty():
+        msg = (
+            f"{collection.qrels}: judges none of the {len(queries)} queries of "
+            f"{collection.queries}. Give queries and qrels of one split."
+        )
+        raise ValueError(msg)
+    query = token_store(judged.lazy().select("text"), tokenization, "query", cache)
+    return LoadedCollection(
+        source=collection,
+        passage_id=passage_id,
+        query_id=judged["query_id"],
+        passage=passage,
+        query=query,
+        qrels=qrels.join(judged, on="query_id", how="semi", maintain_order="left"),
+    )

@@ -1,0 +1,275 @@
+"""The LightningDataModule that makes batches from training lists."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_warn
+from torch.utils.data import DataLoader, Dataset
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.data.batch import Batch
+from dr_lightning.data.batches import Batches, PlainBatches
+from dr_lightning.data.collections import Collections, load_corpus
+from dr_lightning.data.resume import BatchRows, EpochOrder, ResumableLoader, position
+from dr_lightning.data.retrieval import (
+    Reading,
+    RetrievalDataModule,
+    names_loader,
+    tokenization_of,
+)
+from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.data.training_lists import (
+    EMPTY,
+    ListSampling,
+    TrainingLists,
+    training_lists,
+)
+from dr_lightning.models.tokenization import Tokenization
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_BATCH = 32
+
+
+@dataclass(frozen=True)
+class ListFiles:
+    """Finished training lists, as `curate` writes them.
+
+    Args:
+        train: Lists to train on.
+        dev: Lists for `val/loss`; null = no dev loss.
+    """
+
+    train: Path
+    dev: Path | None = None
+
+
+class BatchDataset(Dataset[Batch]):
+    """Training lists as batches: item (epoch, rows) is the batch of those rows.
+
+    Args:
+        lists: The lists.
+        query: Token ids of their queries.
+        passage: Token ids of the corpus.
+        tokenization: Length limits.
+        sampling: Which passages of a list are taken.
+        seed: Of list sampling.
+    """
+
+    def __init__(
+        self,
+        lists: TrainingLists,
+        query: TokenStore,
+        passage: TokenStore,
+        tokenization: Tokenization,
+        sampling: ListSampling,
+        seed: int,
+    ) -> None:
+        self.lists = lists
+        self.query = query
+        self.passage = passage
+        self.sampling = sampling
+        self.seed = seed
+        self.limits = {
+            side: framing.max_tokens for side, framing in tokenization.framings.items()
+        }
+
+    def __getitem__(self, item: BatchRows) -> Batch:
+        """Builds a batch; its randomness depends on seed, epoch and its rows alone."""
+        epoch, rows = item
+        distinct, slots, kept = self.index(epoch, rows)
+        scores = self.lists.teacher_score
+        if scores is not None:
+            scores = np.take_along_axis(scores[rows], kept, axis=1)
+        return Batch(
+            query=self.query.take(rows, self.limits["query"]),
+            passage=self.passage.take(distinct, self.limits["passage"]),
+            lists=torch.from_numpy(slots),
+            teacher_scores=None if scores is None else torch.from_numpy(scores),
+            excluded=self._excluded(rows, distinct),
+        )
+
+    def index(
+        self, epoch: int, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> tuple[Any, Any, Any]:
+        """Distinct passages of a batch, the lists over them, and the slots kept.
+
+        Args:
+            epoch: Counts from 0.
+            rows: Rows of the training lists.
+        """
+        generator = np.random.default_rng((self.seed, epoch, int(rows[0]), len(rows)))
+        kept = self.sampling.slots(self.lists.passage[rows], generator)
+        passage = np.take_along_axis(self.lists.passage[rows], kept, axis=1)
+        distinct, inverse = np.unique(passage, return_inverse=True)
+        slots = inverse.reshape(passage.shape)
+        if len(distinct) and distinct[0] == EMPTY:
+            distinct, slots = distinct[1:], slots - 1  # empty slots become -1 again
+        return distinct, slots.astype(np.int64), kept
+
+    def _excluded(
+        self, rows: np.ndarray[Any, Any], distinct: np.ndarray[Any, Any]
+    ) -> torch.Tensor | None:
+        """Rows among `distinct` of further positives; those not in the batch drop."""
+        excluded = self.lists.excluded[rows]
+        if not excluded.size or not (excluded != EMPTY).any():
+            return None
+        place = np.searchsorted(distinct, excluded).clip(max=len(distinct) - 1)
+        place[distinct[place] != excluded] = EMPTY
+        return torch.from_numpy(place)
+
+
+@dataclass(frozen=True)
+class ListBatching:
+    """How lists become batches.
+
+    Args:
+        order: Which queries meet in a batch, and how many.
+        sampling: Which passages of a list are taken.
+        dev_size: Queries a batch of dev lists. InfoNCE's dev loss depends on it: more
+            queries, more negatives.
+        seed: Of the order and of list sampling.
+    """
+
+    order: Batches = field(default_factory=PlainBatches)
+    sampling: ListSampling = field(default_factory=ListSampling)
+    dev_size: int = 256
+    seed: int = 0
+
+
+class TrainingListDataModule(RetrievalDataModule):
+    """Training lists for `fit`, and collections for the metrics beside it.
+
+    All ranks read the same batches: the model deals their texts out, so negatives and
+    distinct passages are those of the whole batch. The Trainer must therefore not put
+    a sampler of its own in (`use_distributed_sampler: false`, this CLI's default).
+
+    Args:
+        corpus: The corpus that the lists name.
+        lists: Where the lists lie.
+        batching: Batch order, list sampling, seed.
+        collections: What is searched by the metrics callback.
+        reading: Template, cache and workers.
+    """
+
+    def __init__(
+        self,
+        corpus: Path,
+        lists: ListFiles,
+        batching: ListBatching | None = None,
+        collections: Collections | None = None,
+        reading: Reading | None = None,
+    ) -> None:
+        super().__init__(collections, reading)
+        self.corpus = corpus
+        self.lists = lists
+        self.batching = batching or ListBatching()
+        self.train: BatchDataset | None = None
+        self.dev: BatchDataset | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch, over all ranks together."""
+        return self.batching.order.count(len(self._required_train().lists))
+
+    def setup(self, stage: str) -> None:
+        """Reads and tokenises the lists.
+
+        Args:
+            stage: "fit", "validate", "test" or "predict".
+        """
+        if stage not in {"fit", "validate"} or self.train is not None:
+            return
+        tokenization = tokenization_of(self.trainer)
+        ids, passages = load_corpus(
+            self.corpus, tokenization, self.reading.template, self.reading.cache
+        )
+        self.train = self._dataset(self.lists.train, ids, passages, tokenization)
+        if self.lists.dev is not None:
+            self.dev = self._dataset(self.lists.dev, ids, passages, tokenization)
+        self._warn_of_small_batch()
+
+    def _dataset(
+        self,
+        path: Path,
+        passage_id: pl.Series,
+        passages: TokenStore,
+        tokenization: Tokenization,
+    ) -> BatchDataset:
+        frame = artefacts.read(path, schemas.TRAINING_LISTS)
+        if frame.is_empty():
+            msg = f"{path}: has no training lists. `curate` tells why it dropped them."
+            raise ValueError(msg)
+        lists = training_lists(frame, passage_id, str(path))
+        queries = token_store(
+            frame.lazy().select("text"), tokenization, "query", self.reading.cache
+        )
+        return BatchDataset(
+            lists,
+            queries,
+            passages,
+            tokenization,
+            self.batching.sampling,
+            self.batching.seed,
+        )
+
+    def _required_train(self) -> BatchDataset:
+        if self.train is None:
+            msg = "training lists are read in setup('fit'), which has not run yet."
+            raise RuntimeError(msg)
+        return self.train
+
+    def _warn_of_small_batch(self) -> None:
+        queries = len(self._required_train().lists)
+        order = self.batching.order
+        if order.effective_size(queries) < order.size:
+            rank_zero_warn(
+                f"batches of {order.size} queries are cut to "
+                f"{order.effective_size(queries)}, a quarter of the {queries} training "
+                "queries, so that an epoch has several steps."
+            )
+
+    def sample(self, queries: int) -> Iterator[Batch]:
+        """Small batches of training lists drawn with the seed, for a calibration.
+
+        Args:
+            queries: Queries in all, at most.
+        """
+        data = self._required_train()
+        generator = np.random.default_rng(self.batching.seed)
+        rows = generator.permutation(len(data.lists))[:queries]
+        for start in range(0, len(rows), SAMPLE_BATCH):
+            yield data[0, rows[start : start + SAMPLE_BATCH]]
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches in an order that a stopped run takes up again."""
+        data = self._required_train()
+        count = self.steps_per_epoch
+        order, seed = self.batching.order, self.batching.seed
+        return ResumableLoader(
+            data,
+            batch_size=None,
+            sampler=EpochOrder(
+                lambda epoch: order.epoch(data.lists, seed, epoch),
+                count,
+                lambda: position(self.trainer, count),
+            ),
+            num_workers=self.reading.workers,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """The dev lists, where there are some, and the collections' names."""
+        loaders: list[DataLoader[Any]] = []
+        if self.dev is not None:
+            rows = np.arange(len(self.dev.lists))
+            cuts = range(self.batching.dev_size, len(rows), self.batching.dev_size)
+            batches = [(0, part) for part in np.split(rows, list(cuts))]
+            loaders.append(DataLoader(self.dev, batch_size=None, sampler=batches))
+        return [*loaders, *names_loader(self.collections.validation)]

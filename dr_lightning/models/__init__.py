@@ -1,0 +1,1 @@
+"""Encoders, teachers and the LightningModule that trains."""

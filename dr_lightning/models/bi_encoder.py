@@ -1,0 +1,340 @@
+"""The LightningModule: a bi-encoder under a switchable objective, the only train loop.
+
+Gradient caching is activation checkpointing here: the encoder runs on one micro-batch
+after the other, only the embeddings are kept, and the backward pass runs each
+micro-batch again. That is the memory and the arithmetic of GradCache (arXiv 2101.06983)
+with Lightning's automatic optimisation left as it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.checkpoint import checkpoint
+
+from dr_lightning.distributed import (
+    gather_object,
+    gather_with_gradient,
+    rank,
+    world_size,
+)
+from dr_lightning.models.dealing import deal
+from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.micro_batch import micro_batches
+from dr_lightning.models.ragged import Ragged
+from dr_lightning.models.schedule import LinearSchedule
+from dr_lightning.models.tokenization import Side, Tokenization
+from dr_lightning.objectives import Objective
+
+
+class TrainingBatch(Protocol):
+    """What a training step reads of a batch; `dr_lightning.data.batch.Batch` is one."""
+
+    @property
+    def query(self) -> Ragged:
+        """Queries."""
+
+    @property
+    def passage(self) -> Ragged:
+        """Distinct passages."""
+
+    @property
+    def lists(self) -> Tensor:
+        """Rows of `passage`, (queries, slots)."""
+
+    @property
+    def teacher_scores(self) -> Tensor | None:
+        """In [0, 1], (queries, slots)."""
+
+    @property
+    def excluded(self) -> Tensor | None:
+        """Rows of `passage` that are further positives."""
+
+
+@runtime_checkable
+class CountsSteps(Protocol):
+    """A data module that tells its batches an epoch and hands out small batches."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch."""
+
+    def sample(self, queries: int) -> Iterable[TrainingBatch]:
+        """Small batches of training lists."""
+
+
+@dataclass(frozen=True)
+class MicroBatching:
+    """How a batch is cut to fit the memory; neither changes the loss.
+
+    Args:
+        tokens: Padded tokens that go through the encoder at once.
+        recompute: Whether a micro-batch's activations are dropped and computed again
+            in the backward pass (a third more arithmetic). Without, memory grows with
+            the batch.
+    """
+
+    tokens: int = 8192
+    recompute: bool = True
+
+    def __post_init__(self) -> None:
+        """Checks the tokens."""
+        if self.tokens < 1:
+            msg = f"tokens must be at least 1, but got {self.tokens}."
+            raise ValueError(msg)
+
+
+CALIBRATION_QUERIES = 256
+
+
+class BiEncoder(LightningModule):
+    """Trains an encoder so that its cosines rank passages as the objective asks.
+
+    Across ranks a batch stays one batch: every rank gets the same one, encodes its
+    share of the texts (dealt out by tokens), and sees all embeddings, gathered with
+    gradient. A rank's loss is the sum over its queries x ranks / all queries, so the
+    gradient that DDP averages is that of one process with the whole batch.
+
+    Args:
+        encoder: Backbone, pooling, prompts.
+        objective: What is minimised.
+        optimizer: Makes the optimizer; AdamW at 2e-4 with weight decay 0.01 as in
+            arXiv 2502.19712, which is high for a small batch.
+        schedule: The learning rate over the run.
+        micro_batching: What goes through the encoder at once.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        objective: Objective,
+        optimizer: OptimizerCallable = lambda parameters: AdamW(
+            parameters, lr=2e-4, weight_decay=0.01
+        ),
+        schedule: LinearSchedule | None = None,
+        micro_batching: MicroBatching | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.objective = objective
+        self.optimizer = optimizer
+        self.schedule = schedule or LinearSchedule()
+        self.micro_batching = micro_batching or MicroBatching()
+        self._same_batch_everywhere = False
+
+    @property
+    def tokenization(self) -> Tokenization:
+        """Tokenizer, prompts and length limits, for data modules and callbacks."""
+        return self.encoder.tokenization
+
+    def forward(self, texts: Ragged, side: Side) -> Float[Tensor, "text dim"]:
+        """Embeds texts with gradient, micro-batch by micro-batch, over all ranks.
+
+        Args:
+            texts: Token ids, the same on every rank.
+            side: "query" or "passage".
+
+        Returns:
+            Embeddings of all texts, on every rank.
+        """
+        costs = texts.padded_lengths(self.tokenization.framings[side])
+        shares = deal(costs, world_size())
+        # The rank that gets the odd query is not the one that gets the odd passage.
+        shares = shares[::-1] if side == "query" else shares
+        own = self._embed(texts, side, shares[rank()], costs)
+        if len(shares) == 1:
+            return own
+        counts = [len(rows) for rows in shares]
+        everywhere = gather_with_gradient(own, counts)
+        return everywhere[_inverse(np.concatenate(shares), everywhere.device)]
+
+    def _embed(
+        self,
+        texts: Ragged,
+        side: Side,
+        rows: NDArray[np.int64],
+        costs: NDArray[np.int64],
+    ) -> Tensor:
+        """Embeddings of some texts in the order of `rows`."""
+        if not len(rows):  # DDP needs a gradient, be it zero, from every rank
+            return self._embed(texts, side, np.zeros(1, np.int64), costs)[:0]
+        framing = self.tokenization.framings[side]
+        parts, order = [], []
+        for part in micro_batches(costs[rows], self.micro_batching.tokens):
+            ids, mask = texts.pad(rows[part], framing)
+            parts.append(self._encode(ids, mask))
+            order.append(part)
+        return torch.cat(parts)[_inverse(np.concatenate(order), parts[0].device)]
+
+    def _encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        if self.micro_batching.recompute and torch.is_grad_enabled():
+            return checkpoint(self.encoder, ids, mask, use_reentrant=False)  # type: ignore[no-any-return]
+        return self.encoder(ids, mask)  # type: ignore[no-any-return]
+
+    def setup(self, stage: str) -> None:
+        """Refuses strategies whose gradients no test has proven.
+
+        Args:
+            stage: "fit", "validate", "test" or "predict".
+
+        Raises:
+            ValueError: If the strategy is neither a single device nor DDP.
+        """
+        strategy = self.trainer.strategy
+        if stage == "fit" and type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
+            msg = (
+                f"strategy {type(strategy).__name__} is not proven right for batches "
+                "that span the ranks; use `auto` on one device or `ddp`."
+            )
+            raise ValueError(msg)
+
+    def on_fit_start(self) -> None:
+        """Sets the temperatures that depend on the training lists."""
+        if self.objective.needs_calibration:
+            self._calibrate()
+
+    @torch.no_grad()
+    def _calibrate(self) -> None:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        student, teacher, filled = [], [], []
+        with self.trainer.precision_plugin.forward_context():
+            for batch in data.sample(CALIBRATION_QUERIES):
+                query, passage, lists, scores, _ = self._embedded(batch.to(self.device))
+                cosine = torch.einsum("qd,qpd->qp", query, passage[lists.clamp(min=0)])
+                student.append(cosine)
+                teacher.append(scores)
+                filled.append(lists >= 0)
+        self.objective.calibrate(
+            torch.cat(student), torch.cat(teacher), torch.cat(filled)
+        )
+
+    def _embedded(
+        self, batch: TrainingBatch
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+        return (
+            self(batch.query, "query"),
+            self(batch.passage, "passage"),
+            batch.lists,
+            batch.teacher_scores,
+            batch.excluded,
+        )
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
+        """The objective over a batch, and each of its parts in the log."""
+        self._check_same_batch(batch)
+        return self._loss(batch, "train")
+
+    def validation_step(
+        self, batch: TrainingBatch | str, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """The objective over dev lists; a collection's name is the callback's."""
+        if not isinstance(batch, str):
+            self._loss(batch, "val")
+
+    def test_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Nothing: `RetrievalMetrics` searches the collections."""
+
+    def predict_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Nothing: `WriteEmbeddings` encodes the collections."""
+
+    def _loss(self, batch: TrainingBatch, stage: str) -> Tensor:
+        embedded = self._embedded(batch)
+        queries = len(batch.query)
+        ranks = world_size()
+        rows = slice(queries * rank() // ranks, queries * (rank() + 1) // ranks)
+        terms = self.objective.terms(*embedded, rows)
+        loss = self.objective.total(terms)
+        values = {"loss": loss, **(terms if len(terms) > 1 else {})}
+        values |= self.objective.diagnostics(*embedded, rows)
+        self._log_values(
+            stage, {k: v.detach() * ranks for k, v in values.items()}, queries
+        )
+        if stage == "train":
+            self.log("train/distinct_passages", float(len(batch.passage)))
+        return loss * ranks
+
+    def _log_values(self, stage: str, values: dict[str, Tensor], queries: int) -> None:
+        for name, value in values.items():
+            self.log(
+                f"{stage}/{name}",
+                value,
+                prog_bar=name == "loss",
+                on_step=stage == "train",
+                on_epoch=stage == "val",
+                batch_size=queries,
+                sync_dist=world_size() > 1,
+                add_dataloader_idx=False,
+            )
+
+    def _check_same_batch(self, batch: TrainingBatch) -> None:
+        """Once a run: ranks with different batches would gather nonsense."""
+        if self._same_batch_everywhere or world_size() == 1:
+            return
+        mine = (len(batch.query), len(batch.passage), int(batch.lists.sum()))
+        if len(set(gather_object(mine))) > 1:
+            msg = (
+                "ranks were given different batches, but a batch spans all ranks here. "
+                "Set `use_distributed_sampler: false` in the Trainer."
+            )
+            raise ValueError(msg)
+        self._same_batch_everywhere = True
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The optimizer and its schedule, stepped with each optimizer step."""
+        optimizer = self.optimizer(self.parameters())
+        self._check_fused(optimizer)
+        per_epoch, total = self._steps()
+        scheduler = LambdaLR(
+            optimizer, lambda step: self.schedule.factor(step, per_epoch, total)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def _check_fused(self, optimizer: Optimizer) -> None:
+        fused = any(group.get("fused") for group in optimizer.param_groups)
+        mixed = "mixed" in str(self.trainer.precision)
+        if fused and mixed and self.trainer.gradient_clip_val:
+            msg = (
+                "fused=True with mixed precision and gradient_clip_val fails in "
+                "Lightning 2.6 (lightning issue 21435). Set fused to false."
+            )
+            raise ValueError(msg)
+
+    def _steps(self) -> tuple[float, int]:
+        """Optimizer steps an epoch and in all.
+
+        Counted from the data module: `trainer.estimated_stepping_batches` would make
+        the loader before a restored position is known.
+        """
+        trainer = self.trainer
+        data = getattr(trainer, "datamodule", None)
+        if isinstance(data, CountsSteps):
+            batches: float = data.steps_per_epoch
+        else:
+            batches = float(trainer.num_training_batches)
+        limit = trainer.limit_train_batches
+        if limit is not None:
+            batches = min(batches, limit) if isinstance(limit, int) else batches * limit
+        per_epoch = max(-(-batches // trainer.accumulate_grad_batches), 1.0)
+        ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+        if trainer.max_epochs is not None and trainer.max_epochs > 0:
+            ends.append(int(per_epoch * trainer.max_epochs))
+        return per_epoch, min(ends, default=int(per_epoch))
+
+
+def _inverse(order: NDArray[np.int64], device: torch.device) -> Tensor:
+    """Where each row went: `x[order][_inverse(order)]` is `x`."""
+    return torch.from_numpy(np.argsort(order)).to(device)

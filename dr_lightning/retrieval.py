@@ -1,0 +1,109 @@
+"""One retrieval from end to end: encode a corpus and queries, search, give a run."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import torch
+
+from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.encoding import (
+    BATCH_TOKENS,
+    Precision,
+    Texts,
+    autocast,
+    encode,
+    pick_device,
+)
+from dr_lightning.search import ExactSearch, Search, TopK
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Where and how texts are encoded.
+
+    Args:
+        device: "auto" = a CUDA device where there is one, else the CPU.
+        precision: "32", or "bf16" for matrix products in bfloat16.
+        batch_tokens: Padded tokens that are encoded at once.
+    """
+
+    device: str = "auto"
+    precision: Precision = "32"
+    batch_tokens: int = BATCH_TOKENS
+
+
+@dataclass
+class Retriever:
+    """An encoder with what is needed to search a corpus with it.
+
+    Args:
+        encoder: Encodes queries and passages.
+        encoding: Where and how.
+        search: Searches the embeddings.
+    """
+
+    encoder: Encoder
+    encoding: Encoding = field(default_factory=Encoding)
+    search: Search = field(default_factory=ExactSearch)
+
+    def index(self, passages: Texts) -> None:
+        """Encodes a corpus and makes it the one that is searched.
+
+        Args:
+            passages: Token ids of the corpus.
+        """
+        device = pick_device(self.encoding.device)
+        self.encoder.to(device)
+        with autocast(device, self.encoding.precision):
+            self.search.index(
+                encode(
+                    self.encoder,
+                    passages,
+                    "passage",
+                    batch_tokens=self.encoding.batch_tokens,
+                    label="encode passages",
+                )
+            )
+
+    def top(self, queries: Texts, depth: int) -> TopK:
+        """The best passages of each query.
+
+        Args:
+            queries: Token ids of the queries.
+            depth: Passages a query.
+        """
+        device = pick_device(self.encoding.device)
+        with autocast(device, self.encoding.precision):
+            query = encode(
+                self.encoder,
+                queries,
+                "query",
+                batch_tokens=self.encoding.batch_tokens,
+            )
+        return self.search.search(torch.from_numpy(query).to(device), depth)
+
+
+def run_frame(query_id: pl.Series, passage_id: pl.Series, top: TopK) -> pl.DataFrame:
+    """A run in the contract's columns; queries without any passage are left out.
+
+    Args:
+        query_id: Id of each query row.
+        passage_id: Id of each passage row.
+        top: Rows and scores, descending, -1 for none.
+
+    Example:
+        >>> top = TopK(torch.tensor([[0.9, 0.1]]), torch.tensor([[1, 0]]))
+        >>> run_frame(pl.Series(["q"]), pl.Series(["a", "b"]), top).row(0)[1]
+        ['b', 'a']
+    """
+    rows = top.rows.cpu().numpy()
+    found = rows >= 0
+    flat = pl.DataFrame(
+        {
+            "query_id": query_id.gather(np.nonzero(found)[0]),
+            "passage_id": passage_id.gather(rows[found]),
+            "score": top.scores.cpu().float().numpy()[found],
+        }
+    )
+    return flat.group_by("query_id", maintain_order=True).agg("passage_id", "score")

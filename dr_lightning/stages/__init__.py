@@ -1,0 +1,1 @@
+"""One file, one function, one command: parquet in, parquet out."""

@@ -1,0 +1,176 @@
+"""`evaluate`: encoders and runs side by side on one collection."""
+
+import json
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from dr_lightning import artefacts, schemas, trec
+from dr_lightning.data.collections import Collection, LoadedCollection, load_collection
+from dr_lightning.metrics import evaluate_run, means
+from dr_lightning.models.encoder import Encoder
+from dr_lightning.retrieval import Encoding, Retriever, run_frame
+from dr_lightning.search import ExactSearch, Search
+from dr_lightning.texts import PASSAGE_TEMPLATE
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class System:
+    """What is compared: a name and its run.
+
+    Args:
+        name: Heads a row of the table.
+        run: Ranked passages of each query.
+        per_query: The measures of each judged query.
+    """
+
+    name: str
+    run: pl.DataFrame
+    per_query: pl.DataFrame
+
+
+def evaluate(
+    collection: Collection,
+    models: list[str] | None = None,
+    runs: list[Path] | None = None,
+    out: Path | None = None,
+    measures: list[str] | None = None,
+    template: str = PASSAGE_TEMPLATE,
+    encoding: Encoding | None = None,
+    search: Search | None = None,
+    cache: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Compare encoders on a collection, side by side.
+
+    The whole corpus is searched. The first system is the base that the others are
+    compared with, query by query.
+
+    Args:
+        collection: Name, corpus, queries and qrels.
+        models: Model folders, hub names or `package:NAME/FOLDER`; the base first.
+        runs: Run files to judge too, parquet or TREC: a teacher's ranking, another
+            system's.
+        out: Folder for runs, per-query values and `metrics.json`; null = only show.
+        measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k; null = nDCG@10, R@100, RR@10.
+        template: Joins title and text.
+        encoding: Device, precision, tokens at once.
+        search: What searches; exact by default.
+        cache: Folder of token stores; null = the user's cache folder.
+        overwrite: Whether existing files may be replaced.
+    """
+    if not models and not runs:
+        msg = "nothing to evaluate: give --models DIR or --runs FILE, or both."
+        raise ValueError(msg)
+    names = measures or ["nDCG@10", "R@100", "RR@10"]
+    qrels = artefacts.read(collection.qrels, schemas.QRELS)
+    systems = []
+    for model in models or []:
+        encoder = Encoder(model)
+        loaded = load_collection(collection, encoder.tokenization, template, cache)
+        retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
+        run = _run(loaded, retriever)
+        systems.append(_system(model, run, qrels, names, collection))
+    for path in runs or []:
+        run = _read_run(path)
+        systems.append(_system(str(path), run, qrels, names, collection))
+    Console(file=sys.stdout).print(comparison(systems, names, collection.name))
+    if out is not None:
+        _write(systems, collection, names, out, overwrite)
+
+
+def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:
+    retriever.index(loaded.passage)
+    top = retriever.top(loaded.query, 1000)
+    return run_frame(loaded.query_id, loaded.passage_id, top)
+
+
+def _read_run(path: Path) -> pl.DataFrame:
+    if path.suffix == ".parquet" or path.is_dir():
+        return artefacts.read(path, schemas.RUN)
+    return trec.read_run(path)
+
+
+def _system(
+    name: str,
+    run: pl.DataFrame,
+    qrels: pl.DataFrame,
+    measures: list[str],
+    collection: Collection,
+) -> System:
+    per_query = evaluate_run(run, qrels, measures, collection.drop_identical)
+    return System(name, run, per_query)
+
+
+def comparison(systems: list[System], measures: list[str], title: str) -> Table:
+    """A table of means, with how many queries gained and lost against the first.
+
+    Args:
+        systems: The base first.
+        measures: Columns; the first one decides gained and lost.
+        title: Heads the table.
+    """
+    queries = len(systems[0].per_query)
+    table = Table(title=f"{title}: {queries} judged queries", title_justify="left")
+    table.add_column("system", overflow="fold")
+    for measure in measures:
+        table.add_column(measure, justify="right")
+    table.add_column(f"{measures[0]} gained / same / lost", justify="right")
+    base = means(systems[0].per_query)
+    for system in systems:
+        values = means(system.per_query)
+        cells = [
+            f"{values[m]:.4f}"
+            + (f" ({values[m] - base[m]:+.4f})" if system is not systems[0] else "")
+            for m in measures
+        ]
+        counts = (
+            "" if system is systems[0] else _gained(systems[0], system, measures[0])
+        )
+        table.add_row(system.name, *cells, counts)
+    return table
+
+
+def _gained(base: System, system: System, measure: str) -> str:
+    pairs = base.per_query.join(system.per_query, on="query_id", suffix="_new")
+    difference = pairs[f"{measure}_new"] - pairs[measure]
+    gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
+    return f"{gained} / {len(pairs) - gained - lost} / {lost}"
+
+
+def _write(
+    systems: list[System],
+    collection: Collection,
+    measures: list[str],
+    out: Path,
+    overwrite: bool,
+) -> None:
+    inputs = {
+        "corpus": collection.corpus,
+        "queries": collection.queries,
+        "qrels": collection.qrels,
+    }
+    values = {}
+    for number, system in enumerate(systems):
+        path = out / f"run-{number}.parquet"
+        manifest = artefacts.Manifest(
+            stage="evaluate",
+            settings={"system": system.name, "measures": measures},
+            inputs=inputs,
+            counts={"queries": len(system.run)},
+            extra=means(system.per_query),
+        )
+        artefacts.write(system.run, path, schemas.RUN, manifest, overwrite)
+        trec.write_run(system.run, path.with_suffix(".trec"), tag=f"run-{number}")
+        system.per_query.write_parquet(out / f"run-{number}.per_query.parquet")
+        values[system.name] = {"run": path.name, **means(system.per_query)}
+    text = json.dumps({"collection": collection.name, "systems": values}, indent=2)
+    (out / "metrics.json").write_text(text + "\n", "utf-8")
+    logger.info("evaluate: %d systems -> %s", len(systems), out)

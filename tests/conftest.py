@@ -1,0 +1,31 @@
+"""What every test shares: no network, quiet tokenizers, and tiny models on disk."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Read by the libraries when they are imported, hence before any test module is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of committed test files."""
+    return ASSETS
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder_dir() -> Path:
+    """A random BERT, 2 layers of 32, with a WordPiece tokenizer."""
+    return ASSETS / "encoder"
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher_dir() -> Path:
+    """The same with a one-logit head for (query, passage) pairs."""
+    return ASSETS / "teacher"
