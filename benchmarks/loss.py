@@ -7,7 +7,7 @@ the same number of threads, in turn; the ratio is the median over the turns. Pea
 is that of a fresh process for each side. One JSON line a result.
 
     python benchmarks/loss.py --quick    # under five minutes
-    python benchmarks/loss.py            # also row_selects at 512 queries, 15 minutes
+    python benchmarks/loss.py            # also row_selects at 512 queries, some minutes
 """
 
 import argparse

@@ -264,6 +264,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except (OSError, pl.exceptions.ComputeError) as error:
+        # Polars gives a full disk no class of its own.
+        if not isinstance(error, OSError) and "os error" not in str(error):
+            raise
         msg = (
             f"{path}: cannot be written ({error}). Free space, or choose a folder that "
             f"you may write to."

@@ -83,6 +83,8 @@ def _prepare() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     # Lightning 2.6 with torch 2.13 says so at every step; mended upstream.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
+    # `main` hands its arguments on, which Lightning takes for a slip in a shell.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     ours = logging.getLogger("dr_lightning")
     if not ours.handlers:
         handler = logging.StreamHandler()

@@ -1,6 +1,5 @@
 """LightningCLI with the bi-encoder: fit, validate, test and predict."""
 
-import sys
 from collections.abc import Sequence
 
 from lightning.pytorch import LightningDataModule
@@ -30,6 +29,5 @@ def run(args: Sequence[str]) -> LightningCLI:
             "logger": {"class_path": "CSVLogger", "init_args": {"save_dir": "runs"}},
         },
         save_config_kwargs={"overwrite": True},
-        # Given both, Lightning warns; they are the same from a shell.
-        args=None if list(args) == sys.argv[1:] else list(args),
+        args=list(args),
     )

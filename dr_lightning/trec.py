@@ -90,7 +90,7 @@ def read_qrels(path: Path) -> pl.DataFrame:
         ValueError: Naming the first bad line, or the row that breaks the schema.
     """
     table = _read(path, _QRELS_FIELDS, "relevance", pl.Int64())
-    return check(table.select(QRELS.columns), QRELS, str(path))
+    return check(table.select(*QRELS.columns), QRELS, str(path))
 
 
 def _write(lines: pl.DataFrame, names: Sequence[str], path: Path) -> None:

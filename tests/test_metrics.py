@@ -58,9 +58,16 @@ def _frames(run: Run, qrels: Qrels) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _trec_eval(run: Run, qrels: Qrels) -> dict[str, dict[str, float]]:
-    """Give our names to trec_eval's values; judged queries without results get 0."""
+    """Give our names to trec_eval's values; judged queries without results get 0.
+
+    A query with none but negative judgements is kept from it, since pytrec_eval
+    0.5.11 never returns from one; it counts 0 like any without relevant passages.
+    """
     evaluator = pytrec_eval.RelevanceEvaluator(qrels, set(TREC_NAMES.values()))
-    found = evaluator.evaluate({q: ranking for q, ranking in run.items() if ranking})
+    endless = {q for q, of in qrels.items() if max(of.values()) < 0}
+    found = evaluator.evaluate(
+        {q: ranking for q, ranking in run.items() if ranking and q not in endless}
+    )
     return {
         query: {
             ours: found.get(query, {}).get(theirs.replace(".", "_"), 0.0)
@@ -89,15 +96,20 @@ def _random_case(seed: int) -> tuple[Run, Qrels]:
     return run, qrels or {"q0": {ids[0]: 1}}
 
 
-def test_a_thousand_random_runs_agree_with_trec_eval() -> None:
-    for seed in range(1000):
-        run, qrels = _random_case(seed)
-        ours = evaluate_run(*_frames(run, qrels), list(TREC_NAMES))
-        theirs = _trec_eval(run, qrels)
-        assert ours["query_id"].to_list() == sorted(qrels)
-        for row in ours.iter_rows(named=True):
-            query = row.pop("query_id")
-            assert row == pytest.approx(theirs[query], abs=1e-6), (seed, query)
+@pytest.mark.parametrize("group", range(10))
+def test_a_thousand_random_runs_agree_with_trec_eval(group: int) -> None:
+    run: Run = {}
+    qrels: Qrels = {}
+    for seed in range(100 * group, 100 * (group + 1)):
+        one_run, one_qrels = _random_case(seed)
+        run |= {f"{seed} {query}": of for query, of in one_run.items()}
+        qrels |= {f"{seed} {query}": of for query, of in one_qrels.items()}
+    ours = evaluate_run(*_frames(run, qrels), list(TREC_NAMES))
+    theirs = _trec_eval(run, qrels)
+    assert ours["query_id"].to_list() == sorted(qrels)
+    for row in ours.iter_rows(named=True):
+        query = row.pop("query_id")
+        assert row == pytest.approx(theirs[query], abs=1e-6), query
 
 
 def _tables(run: pl.DataFrame, judgements: Judgements) -> tuple[Tensor, Tensor, Tensor]:

@@ -20,8 +20,11 @@ class EvaluateBase(Callback):
             return
         for checkpoint in trainer.checkpoint_callbacks:
             if isinstance(checkpoint, ModelCheckpoint):
-                # Lightning takes step 0 for saved; the base would be no candidate.
+                # Lightning takes step 0 for saved, and by default saves at the end of
+                # a training epoch alone; the base would be no candidate.
                 checkpoint._last_global_step_saved = -1
+                if checkpoint._save_on_train_epoch_end is None:
+                    checkpoint._save_on_train_epoch_end = False
         trainer.validating = True
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training = True

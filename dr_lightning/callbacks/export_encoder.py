@@ -32,7 +32,7 @@ class ExportEncoder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the folder, then puts the last weights back."""
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         encoder = cast(BiEncoder, pl_module).encoder
         root = Path(trainer.log_dir or trainer.default_root_dir)

@@ -235,6 +235,36 @@ class TrainingListDataModule(RetrievalDataModule):
                 "queries, so that an epoch has several steps."
             )
 
+    def require(self, teacher_scores: bool, list_length: int) -> None:
+        """Checks that the lists suit an objective.
+
+        Args:
+            teacher_scores: Whether it learns from teacher scores.
+            list_length: Passages a list must have.
+
+        Raises:
+            ValueError: Naming the file, what it lacks and the way out.
+        """
+        for path, data in ((self.lists.train, self.train), (self.lists.dev, self.dev)):
+            if data is None:
+                continue
+            if teacher_scores and data.lists.teacher_score is None:
+                msg = (
+                    f"{path}: the objective learns from teacher scores, but the lists "
+                    "have none. Run `score` before `curate`, or use InfoNCE."
+                )
+                raise ValueError(msg)
+            kept = np.minimum(data.lists.lengths, self.batching.sampling.length)
+            short = np.flatnonzero(kept < list_length)
+            if len(short):
+                msg = (
+                    f"{path}: the objective needs lists of at least {list_length} "
+                    f"passages, but {len(short)} lists are shorter, that of query "
+                    f"{data.lists.query_id[int(short[0])]!r} first. Drop them, raise "
+                    "data.batching.sampling.length, or use InfoNCE."
+                )
+                raise ValueError(msg)
+
     def sample(self, queries: int) -> Iterator[Batch]:
         """Small batches of training lists drawn with the seed, for a calibration.
 

@@ -40,8 +40,8 @@ class TrainingLists:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Passages of each list."""
-        filled = self.passage != EMPTY
-        return filled.sum(axis=1, dtype=np.int64)
+        filled = np.count_nonzero(self.passage != EMPTY, axis=1)
+        return np.asarray(filled, dtype=np.int64)
 
 
 def training_lists(

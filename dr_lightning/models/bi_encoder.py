@@ -38,8 +38,12 @@ from dr_lightning.models.tokenization import Side, Tokenization
 from dr_lightning.objectives import Objective
 
 
+@runtime_checkable
 class TrainingBatch(Protocol):
     """What a training step reads of a batch; `dr_lightning.data.batch.Batch` is one."""
+
+    def to(self, device: torch.device) -> "TrainingBatch":
+        """The batch on another device."""
 
     @property
     def query(self) -> Ragged:
@@ -63,8 +67,8 @@ class TrainingBatch(Protocol):
 
 
 @runtime_checkable
-class CountsSteps(Protocol):
-    """A data module that tells its batches an epoch and hands out small batches."""
+class ListData(Protocol):
+    """What the model asks of a data module with training lists."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,6 +76,9 @@ class CountsSteps(Protocol):
 
     def sample(self, queries: int) -> Iterable[TrainingBatch]:
         """Small batches of training lists."""
+
+    def require(self, teacher_scores: bool, list_length: int) -> None:
+        """Raises ValueError where the lists cannot serve the objective."""
 
 
 @dataclass(frozen=True)
@@ -200,20 +207,24 @@ class BiEncoder(LightningModule):
             raise ValueError(msg)
 
     def on_fit_start(self) -> None:
-        """Sets the temperatures that depend on the training lists."""
-        if self.objective.needs_calibration:
-            self._calibrate()
+        """Checks that the lists suit the objective, and calibrates it on them."""
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, ListData):
+            objective = self.objective
+            data.require(objective.needs_teacher_scores, objective.min_list_length)
+            if objective.needs_calibration:
+                self._calibrate(data)
 
     @torch.no_grad()
-    def _calibrate(self) -> None:
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
+    def _calibrate(self, data: ListData) -> None:
         student, teacher, filled = [], [], []
         with self.trainer.precision_plugin.forward_context():
             for batch in data.sample(CALIBRATION_QUERIES):
-                query, passage, lists, scores, _ = self._embedded(batch.to(self.device))
+                batch = batch.to(self.device)
+                query, passage, lists, scores, _ = self._embedded(batch)
                 cosine = torch.einsum("qd,qpd->qp", query, passage[lists.clamp(min=0)])
                 student.append(cosine)
-                teacher.append(scores)
+                teacher.append(torch.zeros_like(cosine) if scores is None else scores)
                 filled.append(lists >= 0)
         self.objective.calibrate(
             torch.cat(student), torch.cat(teacher), torch.cat(filled)
@@ -321,7 +332,7 @@ class BiEncoder(LightningModule):
         """
         trainer = self.trainer
         data = getattr(trainer, "datamodule", None)
-        if isinstance(data, CountsSteps):
+        if isinstance(data, ListData):
             batches: float = data.steps_per_epoch
         else:
             batches = float(trainer.num_training_batches)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ BATCH_TOKENS = 4096
 """Padded tokens a micro-batch of inference: 1,024 to 4,096 are fastest on a CPU."""
 
 
+@runtime_checkable
 class Texts(Protocol):
     """Tokenised texts to take rows from: a token store, or a few texts in memory."""
 

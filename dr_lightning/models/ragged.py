@@ -1,7 +1,7 @@
 """Token ids of many texts without padding: a flat array and each text's start."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Ragged:
         """Number of texts."""
         return len(self.starts)
 
-    def take(self, rows: NDArray[np.int64], max_tokens: int) -> Self:
+    def take(self, rows: NDArray[np.int64], max_tokens: int) -> "Ragged":
         """Some of the texts, each cut to `max_tokens`; the ids are shared.
 
         Args:
@@ -63,17 +63,17 @@ class Ragged:
             max_tokens: Tokens kept of each.
         """
         kept = np.minimum(self.lengths[rows], max_tokens)
-        return type(self)(self.ids, self.starts[rows], kept)
+        return Ragged(self.ids, self.starts[rows], kept)
 
-    def to(self, device: torch.device | str, **options: Any) -> Self:
+    def to(self, device: torch.device | str, **options: Any) -> "Ragged":
         """The same texts with their ids on another device."""
         non_blocking = bool(options.get("non_blocking", False))
         ids = self.ids.to(device, non_blocking=non_blocking)
-        return type(self)(ids, self.starts, self.lengths)
+        return Ragged(ids, self.starts, self.lengths)
 
-    def pin_memory(self) -> Self:
+    def pin_memory(self) -> "Ragged":
         """The same texts in page-locked memory."""
-        return type(self)(self.ids.pin_memory(), self.starts, self.lengths)
+        return Ragged(self.ids.pin_memory(), self.starts, self.lengths)
 
     def padded_lengths(self, framing: Framing) -> NDArray[np.int64]:
         """Tokens of each text as the encoder sees it, special tokens and prompt too."""

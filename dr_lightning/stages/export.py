@@ -54,5 +54,5 @@ def encoder_of(config: Path) -> Encoder:
     parser = ArgumentParser()
     parser.add_argument("--encoder", type=Encoder)
     parsed = parser.parse_object({"encoder": settings["model"]["encoder"]})
-    encoder: Encoder = parser.instantiate_classes(parsed).encoder
+    encoder: Encoder = parser.instantiate(parsed).encoder
     return encoder

@@ -172,10 +172,11 @@ def slow_distillation(case: Case, scores: Scores) -> dict[str, Fate]:
 @st.composite
 def ranked(draw: st.DrawFn) -> dict[str, float]:
     """Few whole scores, so that ties are common; best first, ties in any order."""
-    passages = draw(st.lists(st.sampled_from(PASSAGES), max_size=8, unique=True))
-    scores = [float(draw(st.integers(-2, 4))) for _ in passages]
+    passages = draw(st.permutations(PASSAGES))[: draw(st.integers(2, 8))]
+    size = len(passages)
+    scores = draw(st.lists(st.integers(-2, 4), min_size=size, max_size=size))
     pairs = sorted(zip(passages, scores, strict=True), key=lambda pair: -pair[1])
-    return dict(pairs)
+    return {passage: float(score) for passage, score in pairs}
 
 
 @st.composite
@@ -185,7 +186,7 @@ def rules(draw: st.DrawFn) -> ListRules:
         list_length=draw(st.integers(2, 6)),
         min_candidates=least,
         depth=draw(st.none() | st.integers(least, 6)),
-        percentiles=draw(st.sampled_from([(1, 25, 99), (0, 50, 100), (25, 50, 75)])),
+        percentiles=draw(st.sampled_from([(1, 25, 99), (0, 75, 100), (25, 50, 75)])),
         drop_beaten_source=draw(st.booleans()),
         drop_low_best=draw(st.booleans()),
         min_relevance=draw(st.integers(1, 2)),
@@ -193,22 +194,25 @@ def rules(draw: st.DrawFn) -> ListRules:
 
 
 @st.composite
+def query(draw: st.DrawFn, row: dict[str, float]) -> Query:
+    """A human query, or one whose source is mostly among the first candidates."""
+    near = list(row)[:2] or [PASSAGES[0]]
+    return Query(
+        draw(st.sampled_from(["claim", "title"])),
+        draw(st.sampled_from([*near, *near, None, None, "elsewhere"])),
+        draw(st.dictionaries(st.sampled_from(PASSAGES), st.integers(0, 2))),
+    )
+
+
+@st.composite
 def cases(draw: st.DrawFn) -> Case:
-    names = [f"q{i}" for i in range(draw(st.integers(1, 7)))]
-    sources = st.none() | st.sampled_from(PASSAGES[:3])
-    queries = {
-        name: Query(
-            draw(st.sampled_from(["claim", "title"])),
-            draw(sources),
-            draw(st.dictionaries(st.sampled_from(PASSAGES), st.integers(0, 2))),
-        )
-        for name in names
-    }
-    asked = [*names, "unknown"]
+    names = [f"q{i}" for i in range(draw(st.integers(2, 7)))]
+    scored = st.sampled_from([True] * 9 + [False])
     teachers = [
-        {name: draw(ranked()) for name in asked if draw(st.integers(0, 9))}
+        {name: draw(ranked()) for name in [*names, "unknown"] if draw(scored)}
         for _ in range(draw(st.integers(1, 3)))
     ]
+    queries = {name: draw(query(teachers[0].get(name, {}))) for name in names}
     return Case(queries, teachers, draw(rules()))
 
 
@@ -264,7 +268,7 @@ def check(found: dict[str, Fate], expected: dict[str, Fate]) -> None:
 
 
 @given(cases(), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_distillation_lists_agree(case: Case, shuffle: random.Random) -> None:
     queries, qrels = query_frame(case, shuffle), qrels_frame(case, shuffle)
     teachers = [score_frame(t, "teacher_score", shuffle) for t in case.teachers]
@@ -285,7 +289,7 @@ def test_distillation_lists_agree(case: Case, shuffle: random.Random) -> None:
 
 
 @given(cases(), st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_contrastive_lists_agree(case: Case, shuffle: random.Random) -> None:
     queries, qrels = query_frame(case, shuffle), qrels_frame(case, shuffle)
     run = score_frame(case.teachers[0], "score", shuffle)

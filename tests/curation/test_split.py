@@ -72,7 +72,7 @@ def slow_components(drawn: Rows) -> set[frozenset[str]]:
 
 
 @given(rows())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_components_agree_with_the_slow_reference(drawn: Rows) -> None:
     numbered = lists(drawn).with_columns(
         number=pl.Series(shared_passage_components(lists(drawn)))
@@ -89,7 +89,7 @@ def test_a_long_chain_is_one_component() -> None:
 
 
 @given(rows(), st.randoms(use_true_random=False), st.integers(0, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_relevant_passage_stands_on_both_sides(
     drawn: Rows, shuffle: random.Random, seed: int
 ) -> None:

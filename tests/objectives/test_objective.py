@@ -111,6 +111,16 @@ def test_order_of_negatives_changes_nothing(batch: Batch, objective: Objective) 
 
 
 @every_objective
+def test_empty_slots_are_never_read(batch: Batch, objective: Objective) -> None:
+    """NaN as their teacher score, or any number."""
+    query, passage, lists, teacher_scores, excluded = batch
+    assert teacher_scores.isnan().any()
+    wanted = value_and_gradient(objective, batch)
+    others = (query, passage, lists, teacher_scores.nan_to_num(9.0), excluded)
+    torch.testing.assert_close(value_and_gradient(objective, others), wanted)
+
+
+@every_objective
 def test_autocast_changes_nothing(batch: Batch, objective: Objective) -> None:
     """Forward under bf16 autocast, backward outside, as Lightning does."""
     query, passage, lists, teacher_scores, excluded = batch

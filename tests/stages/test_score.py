@@ -286,9 +286,7 @@ def test_files_that_do_not_belong_together_are_refused(
     files: dict[str, Any], tmp_path: Path
 ) -> None:
     save_run({"x": ["p1"], "y": ["p2"]}, tmp_path)
-    with pytest.raises(
-        ValueError, match=r"nothing to score .* \(2 x query without text\)"
-    ):
+    with pytest.raises(ValueError, match=r"nothing to .* \(2 x query without text\)"):
         score(**files, teacher=Words())
 
 
@@ -322,3 +320,34 @@ def test_yaml_names_the_teacher(
     path.write_text(json.dumps(config), "utf-8")  # JSON is YAML
     auto_cli(score, args=[f"--config={path}", *options(files)], as_positional=False)
     assert manifest(files)["settings"]["teacher"]["max_tokens"] == 64
+
+
+OWN_TEACHER = """
+from collections.abc import Sequence
+import numpy as np
+from numpy.typing import NDArray
+
+class Flat:
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+        self.settings = {"model": "flat"}
+        self.fingerprint = str(value)
+
+    def score(
+        self,
+        queries: Sequence[str],
+        passages: Sequence[str],
+        pairs: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        return np.full(len(pairs), self.value, dtype=np.float32)
+"""
+
+
+def test_teacher_of_ones_own_needs_no_base_class(
+    files: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_teacher.py").write_text(OWN_TEACHER, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    teacher = ["--teacher=own_teacher.Flat", "--teacher.value=2"]
+    auto_cli(score, args=[*options(files), *teacher], as_positional=False)
+    assert manifest(files)["extra"]["teacher_fingerprint"] == "2.0"

@@ -12,6 +12,8 @@ class Teacher(Protocol):
 
     A teacher that passed scores in (0, 1) through a sigmoid would squeeze the best
     passages together, so scores are raw logits: any real number, higher is better.
+    A teacher of your own needs no base class, but annotate `score` just as here: the
+    command line compares signatures.
     """
 
     settings: Mapping[str, str | int]

@@ -1,0 +1,282 @@
+"""`fit`, `validate`, `test` and `predict` through the command line, on tiny data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+import yaml
+from lightning.pytorch.strategies import SingleDeviceStrategy
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.cli import main
+from tests.tiny_data import write_tiny
+
+Config = dict[str, Any]
+
+
+def parts(class_path: str, **init_args: Any) -> Config:
+    return {"class_path": class_path, "init_args": init_args}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture
+def config(tiny: Path, tiny_encoder_dir: Path, tmp_path: Path) -> Config:
+    collection = {
+        "name": "tiny",
+        "corpus": str(tiny / "corpus.parquet"),
+        "queries": str(tiny / "queries.parquet"),
+        "qrels": str(tiny / "qrels.parquet"),
+    }
+    return {
+        "seed_everything": 3,
+        "model": {
+            "encoder": parts(
+                "dr_lightning.models.encoder.Encoder",
+                backbone=str(tiny_encoder_dir),
+                pooling="mean",
+            ),
+            "objective": parts(
+                "WeightedSum",
+                objectives=[parts("ListwiseKL"), parts("InfoNCE")],
+                weights=[1.0, 0.1],
+            ),
+            "optimizer": parts("torch.optim.AdamW", lr=1e-3),
+            "micro_batching": {"tokens": 64},
+        },
+        "data": parts(
+            "TrainingListDataModule",
+            corpus=str(tiny / "corpus.parquet"),
+            lists={
+                "train": str(tiny / "train.parquet"),
+                "dev": str(tiny / "dev.parquet"),
+            },
+            batching={"order": parts("PlainBatches", size=4), "seed": 1},
+            collections={"validation": [collection], "test": [collection]},
+            reading={"cache": str(tmp_path / "cache")},
+        ),
+        "trainer": {
+            "accelerator": "cpu",
+            "devices": 1,
+            "max_epochs": 2,
+            "gradient_clip_val": 1.0,
+            "num_sanity_val_steps": 0,
+            "log_every_n_steps": 1,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "logger": parts("CSVLogger", save_dir=str(tmp_path / "runs"), name="t"),
+            "callbacks": [
+                parts("EvaluateBase"),
+                parts("EvaluateRetrieval"),
+                parts(
+                    "ModelCheckpoint",
+                    monitor="val/loss",
+                    filename="step-{step}",
+                    auto_insert_metric_name=False,
+                ),
+                parts("StopEarly"),
+                parts("RunSummary"),
+                parts("ExportEncoder"),
+            ],
+        },
+    }
+
+
+def write(config: Config, path: Path) -> Path:
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    return path
+
+
+def run_folder(tmp_path: Path, version: int = 0) -> Path:
+    return tmp_path / "runs" / "t" / f"version_{version}"
+
+
+def fit(config: Config, tmp_path: Path, *options: str) -> Path:
+    main(["fit", "--config", str(write(config, tmp_path / "c.yaml")), *options])
+    return run_folder(tmp_path)
+
+
+def test_fit_makes_the_tiny_retriever_better(config: Config, tmp_path: Path) -> None:
+    folder = fit(config, tmp_path)
+    record = json.loads((folder / "run.json").read_text())
+    base, last = record["evaluations"][0], record["evaluations"][-1]
+    assert record["status"] == "finished"
+    assert (base["step"], last["step"]) == (0, 8)
+    assert last["val/nDCG@10"] > base["val/nDCG@10"] + 0.1
+
+
+def test_every_part_of_the_sum_is_logged(config: Config, tmp_path: Path) -> None:
+    metrics = pl.read_csv(fit(config, tmp_path) / "metrics.csv")
+    for stage in ("train", "val"):
+        row = metrics.drop_nulls(f"{stage}/listwise_kl").row(0, named=True)
+        expected = row[f"{stage}/listwise_kl"] + 0.1 * row[f"{stage}/info_nce"]
+        assert row[f"{stage}/loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_run_s_own_config_repeats_it_and_serves_the_other_verbs(
+    config: Config, tmp_path: Path
+) -> None:
+    folder = fit(config, tmp_path)
+    again = str(folder / "config.yaml")
+    main(["fit", "--config", again])
+    first = json.loads((folder / "run.json").read_text())
+    second = json.loads((run_folder(tmp_path, 1) / "run.json").read_text())
+    assert first["evaluations"] == second["evaluations"]
+    checkpoint = str(next((folder / "checkpoints").glob("step-*.ckpt")))
+    main(["test", "--config", again, "--ckpt_path", checkpoint])
+    metrics = pl.read_csv(run_folder(tmp_path, 2) / "metrics.csv")
+    record = json.loads((folder / "run.json").read_text())
+    (best,) = [
+        one for one in record["evaluations"] if one["step"] == record["selected_step"]
+    ]
+    assert metrics["test/nDCG@10"][0] == pytest.approx(best["val/nDCG@10"], abs=1e-6)
+    main(["validate", "--config", again, "--ckpt_path", checkpoint])
+
+
+def test_the_base_is_kept_where_nothing_is_better(
+    config: Config, tmp_path: Path
+) -> None:
+    config["model"]["optimizer"]["init_args"]["lr"] = 10.0
+    folder = fit(config, tmp_path)
+    record = json.loads((folder / "run.json").read_text())
+    assert record["selected_step"] == 0
+
+
+def test_written_runs_keep_the_contract(config: Config, tmp_path: Path) -> None:
+    folder = fit(config, tmp_path) / "retrieval" / "val-0"
+    run = artefacts.read(folder / "tiny.parquet", schemas.RUN)
+    assert len(run) == 24
+    assert len((folder / "tiny.trec").read_text().splitlines()) == 24 * 40
+    assert len(pl.read_parquet(folder / "tiny.per_query.parquet")) == 24
+
+
+def test_the_exported_folder_gives_the_selected_weights(
+    config: Config, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    from dr_lightning.models.encoder import Encoder
+    from dr_lightning.models.encoding import encode
+
+    folder = fit(config, tmp_path)
+    texts = ["where is the river north", "coin"]
+    encoder = Encoder(str(folder / "model"))
+    tokens = encoder.tokenization.ragged(texts, "query")
+    ours = encode(encoder, tokens, "query")
+    peer = SentenceTransformer(str(folder / "model"), device="cpu")
+    theirs = peer.encode(texts, prompt_name="query")
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    best = next((folder / "checkpoints").glob("step-*.ckpt"))
+    main(["export", "--checkpoint", str(best), "--out", str(tmp_path / "again")])
+    again = encode(Encoder(str(tmp_path / "again")), tokens, "query")
+    np.testing.assert_array_equal(ours, again)
+
+
+def test_predict_writes_embeddings_in_corpus_order(
+    config: Config, tmp_path: Path
+) -> None:
+    config["trainer"]["callbacks"] = [parts("WriteEmbeddings")]
+    main(["predict", "--config", str(write(config, tmp_path / "c.yaml"))])
+    folder = run_folder(tmp_path) / "embeddings" / "tiny"
+    embeddings = np.load(folder / "passage-00000-of-00001.npy", mmap_mode="r")
+    assert embeddings.shape == (40, 32)
+    assert json.loads((folder / "passage.json").read_text())["rows"] == 40
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
+
+
+def test_callbacks_and_parts_are_swapped_on_the_command_line(
+    config: Config, tmp_path: Path
+) -> None:
+    folder = fit(
+        config,
+        tmp_path,
+        "--model.objective",
+        "InfoNCE",
+        "--model.objective.temperature",
+        "0.02",
+        "--trainer.callbacks+=LearningRateMonitor",
+        "--trainer.max_epochs=1",
+    )
+    columns = pl.read_csv(folder / "metrics.csv").columns
+    assert "lr-AdamW" in columns
+    assert "val/listwise_kl" not in columns
+
+
+def test_sub_corpus_in_the_loop_whole_corpus_at_the_ends(
+    config: Config, tmp_path: Path
+) -> None:
+    config["trainer"]["callbacks"][1] = parts(
+        "EvaluateRetrieval", sub_corpus={"top": 1, "random": 2, "seed": 5}
+    )
+    folder = fit(config, tmp_path) / "retrieval"
+    sizes = {
+        name: artefacts.read(folder / name / "tiny.parquet", schemas.RUN)["passage_id"]
+        .list.len()
+        .max()
+        for name in ("val-0", "val-4", "last-8")
+    }
+    assert sizes["val-0"] == sizes["last-8"] == 40
+    during = sizes["val-4"]
+    assert isinstance(during, int)
+    assert 24 <= during < 40
+
+
+def test_dropout_is_off_unless_asked(config: Config, tiny_encoder_dir: Path) -> None:
+    from dr_lightning.models.encoder import Encoder
+
+    for probability in (0.0, 0.25):
+        encoder = Encoder(str(tiny_encoder_dir), pooling="cls", dropout=probability)
+        layers = [m for m in encoder.modules() if isinstance(m, torch.nn.Dropout)]
+        assert layers
+        assert {layer.p for layer in layers} == {probability}
+
+
+def test_kl_without_teacher_scores_is_refused_before_training(
+    config: Config, tiny: Path, tmp_path: Path
+) -> None:
+    path = tiny / "train.parquet"
+    bare = artefacts.read(path, schemas.TRAINING_LISTS).with_columns(
+        teacher_score=pl.lit(None, dtype=pl.List(pl.Float32))
+    )
+    manifest = artefacts.Manifest(stage="test")
+    artefacts.write(bare, path, schemas.TRAINING_LISTS, manifest, overwrite=True)
+    with pytest.raises(ValueError, match="learns from teacher scores"):
+        fit(config, tmp_path)
+
+
+def test_lists_of_one_passage_are_refused_by_kl_and_taken_by_info_nce(
+    config: Config, tmp_path: Path
+) -> None:
+    config["data"]["init_args"]["batching"]["sampling"] = {"length": 1}
+    with pytest.raises(ValueError, match="needs lists of at least 2"):
+        fit(config, tmp_path)
+    config["model"]["objective"] = parts("InfoNCE")
+    main(["fit", "--config", str(write(config, tmp_path / "d.yaml"))])
+
+
+def test_a_strategy_that_is_not_proven_is_refused(
+    config: Config, tmp_path: Path
+) -> None:
+    config["trainer"]["strategy"] = parts("tests.test_fit.UnprovenStrategy")
+    with pytest.raises(ValueError, match="not proven right"):
+        fit(config, tmp_path)
+
+
+class UnprovenStrategy(SingleDeviceStrategy):
+    """Stands for DeepSpeed, FSDP and others, which need what a test machine lacks."""
+
+    def __init__(self) -> None:
+        super().__init__(device="cpu")
+
+
+def test_unknown_command_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fitt"])
+    assert "no command 'fitt'" in capsys.readouterr().err
