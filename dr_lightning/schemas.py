@@ -204,7 +204,7 @@ def _castable(found: object, wanted: object) -> bool:
     if wanted == pl.String:
         return found.is_integer() or found in (pl.String, pl.Categorical, pl.Enum)
     if wanted.is_integer():
-        return found.is_integer() and found not in (pl.UInt64, pl.Int128, pl.UInt128)
+        return found.is_signed_integer() or found in (pl.UInt8, pl.UInt16, pl.UInt32)
     return found.is_numeric()
 
 

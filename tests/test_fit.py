@@ -280,3 +280,27 @@ def test_unknown_command_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fitt"])
     assert "no command 'fitt'" in capsys.readouterr().err
+
+
+def test_scored_queries_are_made_into_lists_once(
+    config: Config, tiny: Path, tmp_path: Path
+) -> None:
+    lists = artefacts.read(tiny / "train.parquet", schemas.TRAINING_LISTS)
+    scores = lists.select("query_id", "passage_id", "teacher_score")
+    path = tiny / "teacher_scores.parquet"
+    manifest = artefacts.Manifest(stage="test")
+    artefacts.write(scores, path, schemas.TEACHER_SCORES, manifest)
+    config["data"]["init_args"]["batching"]["order"] = parts("PlainBatches", size=3)
+    config["data"]["init_args"]["lists"] = {
+        "queries": str(tiny / "queries.parquet"),
+        "teacher_scores": [str(path)],
+        "qrels": str(tiny / "qrels.parquet"),
+        "rules": {"min_candidates": 2},
+        "dev_share": 0.25,
+    }
+    fit(config, tmp_path)
+    (folder,) = (tmp_path / "cache" / "lists").iterdir()
+    written = (folder / "train.parquet").stat().st_mtime_ns
+    assert len(artefacts.read(folder / "dev.parquet", schemas.TRAINING_LISTS)) == 4
+    fit(config, tmp_path)
+    assert (folder / "train.parquet").stat().st_mtime_ns == written

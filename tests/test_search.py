@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from dr_lightning.search import ExactSearch, FaissSearch, Search, exact, merge_top_k
@@ -196,6 +197,16 @@ def test_the_seed_decides_the_training_sample() -> None:
         rows.append(search.search(queries, 50).rows)
     assert torch.equal(rows[0], rows[1])
     assert not torch.equal(rows[0], rows[2])
+
+
+def test_a_search_is_named_by_its_class_path() -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--search", type=Search)
+    options = ["--search=dr_lightning.search.FaissSearch", "--search.factory=IVF4,Flat"]
+    options += ["--search.parameters={nprobe: 4}"]
+    search = parser.instantiate_classes(parser.parse_args(options)).search
+    assert isinstance(search, FaissSearch)
+    assert (search.factory, search.parameters) == ("IVF4,Flat", {"nprobe": 4})
 
 
 def test_settings_are_checked() -> None:

@@ -25,10 +25,13 @@ from dr_lightning import artefacts, schemas
 logger = logging.getLogger("pydocs")
 
 HERE = Path(__file__).parent
-PASSAGE_WORDS = 100
+PASSAGE_WORDS = 60
 """Words of a passage that the model reads."""
 MIN_PASSAGE_WORDS = 8
 """Shorter texts are only sampled when all others are used up."""
+
+BLOCK = 768
+"""Passages that are sorted by length together: a run with a larger count goes on."""
 
 
 class Writer:
@@ -50,6 +53,7 @@ class Writer:
             "do_sample": True,
             "temperature": temperature,
             "top_k": 0,
+            "top_p": 0.9,
             "max_new_tokens": max_tokens,
             "eos_token_id": [self.tokenizer.eos_token_id, *ends],
             "pad_token_id": self.tokenizer.pad_token_id,
@@ -111,15 +115,14 @@ def sample(corpus: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
 
 
 def chat(query_type: str, source: random.Random) -> list[dict[str, str]]:
-    """Instruction and three examples at random; `search` has none.
+    """The instruction of a type and three examples at random.
 
     Args:
         query_type: One of the six.
         source: Of the draw.
     """
     messages = [{"role": "system", "content": INSTRUCTIONS[query_type]}]
-    shown = [] if query_type == "search" else source.sample(EXAMPLES, 3)
-    for example in shown:
+    for example in source.sample(EXAMPLES, 3):
         messages.append({"role": "user", "content": example["passage"]})
         messages.append({"role": "assistant", "content": example[query_type]})
     return messages
@@ -132,7 +135,7 @@ def generate_queries(
     count: int = 1500,
     batch_size: int = 32,
     temperature: float = 0.8,
-    max_tokens: int = 50,
+    max_tokens: int = 32,
     seed: int = 13,
     overwrite: bool = False,
 ) -> None:
@@ -162,7 +165,10 @@ def generate_queries(
     writer = Writer(model, temperature, max_tokens)
     batches = [
         batch
-        for kind in rows.sort(pl.col("prompt").str.len_chars()).partition_by("query_type")
+        for block in rows.iter_slices(BLOCK)
+        for kind in block.sort(pl.col("prompt").str.len_chars()).partition_by(
+            "query_type", maintain_order=True
+        )
         for batch in kind.iter_slices(batch_size)
     ]
     for number, batch in enumerate(tqdm(batches, desc="queries")):

@@ -4,60 +4,63 @@ import json
 import re
 from pathlib import Path
 
-_NO_NAMES = (
-    "Use the words of somebody who has the problem and does not know the name of the "
-    "function, class or module yet. Write one line of under 20 words and nothing else."
+_SYSTEM = (
+    "You read an entry of the Python reference and write {}. Use the everyday words of "
+    "a programmer who has the problem and does not know the name of the function, class "
+    "or module yet. Write one line of under 20 words."
 )
 INSTRUCTIONS = {
-    "question": "The user shows an entry of a programming reference. "
-    f"Write a question that a programmer would ask and that it answers. {_NO_NAMES}",
-    "keywords": "The user shows an entry of a programming reference. "
-    f"Write the few keywords that a programmer would search for. {_NO_NAMES}",
-    "search": "The user shows an entry of the Python reference. Write what a Python "
-    "programmer with a task or a problem would type into a search box to find this "
-    f"entry. {_NO_NAMES}",
-    "claim": "The user shows an entry of a programming reference. "
-    f"Write a short statement of fact that it supports. {_NO_NAMES}",
-    "title": "The user shows an entry of a programming reference. "
-    f"Write the title of a how-to article that it would be cited in. {_NO_NAMES}",
-    "msmarco": "The user shows an entry of a programming reference. "
-    f"Write a natural web search query that it answers. {_NO_NAMES}",
+    kind: _SYSTEM.format(wanted)
+    for kind, wanted in {
+        "question": "a question that it answers",
+        "keywords": "a few keywords to search for it",
+        "search": "what a programmer would type into a search box to find it",
+        "claim": "a short statement about programs that it supports",
+        "title": "the title of a how-to article that would cite it",
+        "msmarco": "a natural web search query that it answers",
+    }.items()
 }
 """Query type -> the system message."""
 
+_FILE = Path(__file__).parent / "examples.jsonl"
 EXAMPLES: list[dict[str, str]] = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "examples.jsonl").read_text("utf-8").split("\n")
-    if line
+    json.loads(line) for line in _FILE.read_text("utf-8").splitlines()
 ]
-"""Passages about other software, each with a query of every type but `search`."""
+"""Entries of other packages, each with a query of every type."""
 
 _LABEL = re.compile(
-    r"^(?:(?:search |web )?query|question|keywords?|claim|statement|title|answer)"
-    r"\s*:\s*",
+    r"(?:(?:search |web )?query|question|keywords?|claim|statement|title|answer)\s*:\s*",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(r"(?:i'm |i am )?sorry\b|i can(?:no|')t\b|as an ai\b", re.IGNORECASE)
+_QUOTES = "\"'`*“” "
 _MIN_COPY = 5
 
 
 def first_line(answer: str) -> str:
-    """The first line of an answer that has text, without label and quotes.
+    r"""The first line of an answer that has text, without label and quotes.
+
+    Args:
+        answer: What the model wrote.
 
     Example:
-        >>> first_line('\\n\\nQuery:  "sort a  list"\\nThis finds ...')
+        >>> first_line('\n\nQuery:  "sort a  list"\nThis finds ...')
         'sort a list'
     """
     line = next((line for line in answer.splitlines() if line.strip()), "")
-    line = " ".join(line.split())
-    line = _LABEL.sub("", line.strip("\"'`*“” "))
-    return line.strip("\"'`*“” ")
+    line = " ".join(line.split()).strip(_QUOTES)
+    label = _LABEL.match(line)
+    return line[label.end() if label else 0 :].strip(_QUOTES)
 
 
 def drop_reason(query: str, passage: str) -> str | None:
-    """Why a query is of no use: `empty`, `refusal`, `copy`; None if it is kept.
+    """Why a query is of no use: `empty`, `refusal` or `copy`; None if it is kept.
 
     A query is a copy if it is a passage's own words in their order, five or more.
+
+    Args:
+        query: A cleaned answer.
+        passage: What the model read.
 
     Example:
         >>> drop_reason("return a copy of the string", "Return a copy of the string.")

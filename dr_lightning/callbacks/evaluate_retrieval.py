@@ -175,13 +175,15 @@ class EvaluateRetrieval(Callback):
         metric.update(own, top.rows[own], top.scores[own])
         values = {name: value.item() for name, value in metric.compute().items()}
         per_query = metric.per_query()
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asked on all ranks
         if trainer.is_global_zero:
             if self._is_base(trainer) and self.sub_corpus is not None:
                 self._rows[collection.name] = _part(
                     self.sub_corpus, collection, top.rows
                 )
             if self.write_runs:
-                self._write(trainer, collection, stage, top, per_query)
+                folder = folder / "retrieval" / f"{stage}-{trainer.global_step}"
+                self._write(trainer.global_step, collection, folder, top, per_query)
         self._rows = gather_object(self._rows)[0]
         return values
 
@@ -227,19 +229,17 @@ class EvaluateRetrieval(Callback):
 
     def _write(
         self,
-        trainer: Trainer,
+        step: int,
         collection: LoadedCollection,
-        stage: str,
+        folder: Path,
         top: TopK,
         per_query: pl.DataFrame,
     ) -> None:
-        root = Path(trainer.log_dir or trainer.default_root_dir)
-        folder = root / "retrieval" / f"{stage}-{trainer.global_step}"
         folder.mkdir(parents=True, exist_ok=True)
         run = run_frame(collection.query_id, collection.passage_id, top)
         manifest = artefacts.Manifest(
             stage="evaluate",
-            settings={"measures": self.measures, "step": trainer.global_step},
+            settings={"measures": self.measures, "step": step},
             inputs={
                 "corpus": collection.source.corpus,
                 "queries": collection.source.queries,

@@ -32,10 +32,10 @@ class ExportEncoder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the folder, then puts the last weights back."""
+        root = Path(trainer.log_dir or trainer.default_root_dir)  # asked on all ranks
         if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         encoder = cast(BiEncoder, pl_module).encoder
-        root = Path(trainer.log_dir or trainer.default_root_dir)
         folder = self.folder or root / "model"
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         facts: dict[str, Any] = {"weights": "last", "step": trainer.global_step}

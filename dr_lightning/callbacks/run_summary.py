@@ -38,6 +38,7 @@ class RunSummary(Callback):
         self.facts: dict[str, Any] = {}
         self.started = time.monotonic()
         self.earlier_seconds = 0.0
+        self._folder = Path()
 
     def state_dict(self) -> dict[str, Any]:
         """Evaluations so far."""
@@ -55,6 +56,8 @@ class RunSummary(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tells batches, steps and what is cut."""
         self.started = time.monotonic()
+        # Ranks ask each other for it, so not where one of them may be alone.
+        self._folder = Path(trainer.log_dir or trainer.default_root_dir)
         data = getattr(trainer, "datamodule", None)
         if isinstance(data, TrainingListDataModule) and isinstance(
             pl_module, BiEncoder
@@ -94,8 +97,7 @@ class RunSummary(Callback):
     def _write(self, trainer: Trainer, status: str) -> None:
         if not trainer.is_global_zero:
             return
-        folder = Path(trainer.log_dir or trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         record = {
             "status": status,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -106,9 +108,9 @@ class RunSummary(Callback):
             "selected_step": selected_step(trainer),
             "evaluations": self.evaluations,
         }
-        work = folder / f".{RUN_FILE}"
+        work = self._folder / f".{RUN_FILE}"
         work.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-        work.replace(folder / RUN_FILE)
+        work.replace(self._folder / RUN_FILE)
 
 
 def selected_step(trainer: Trainer) -> int | None:
@@ -154,7 +156,7 @@ def start_facts(
         "passages cut by length": _share_cut(train.passage, framings["passage"]),
         "queries cut by length": _share_cut(train.query, framings["query"]),
         "corpus": artefacts.fingerprint(data.corpus),
-        "train lists": artefacts.fingerprint(data.lists.train),
+        "train lists": artefacts.fingerprint(data.files.train),
     }
 
 

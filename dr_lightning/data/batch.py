@@ -1,6 +1,5 @@
 """A batch: a set of queries, a set of distinct passages, and an index between them."""
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -9,11 +8,12 @@ from torch import Tensor
 from dr_lightning.models.ragged import Ragged
 
 
-@dataclass(frozen=True)
 class Batch:
     """Queries with their lists, over passages that each stand here once.
 
     Lists of one corpus overlap, so a passage that many queries list is encoded once.
+    It is no dataclass: Lightning's `bf16-true` refuses a frozen one and would round the
+    teacher scores of another.
 
     Args:
         query: Q queries.
@@ -24,11 +24,19 @@ class Batch:
             own, -1 empty; None where no query has any.
     """
 
-    query: Ragged
-    passage: Ragged
-    lists: Tensor
-    teacher_scores: Tensor | None = None
-    excluded: Tensor | None = None
+    def __init__(
+        self,
+        query: Ragged,
+        passage: Ragged,
+        lists: Tensor,
+        teacher_scores: Tensor | None = None,
+        excluded: Tensor | None = None,
+    ) -> None:
+        self.query = query
+        self.passage = passage
+        self.lists = lists
+        self.teacher_scores = teacher_scores
+        self.excluded = excluded
 
     def __len__(self) -> int:
         """Number of queries."""

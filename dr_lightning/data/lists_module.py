@@ -16,6 +16,7 @@ from dr_lightning import artefacts, schemas
 from dr_lightning.data.batch import Batch
 from dr_lightning.data.batches import Batches, PlainBatches
 from dr_lightning.data.collections import Collections, load_corpus
+from dr_lightning.data.list_sources import ListFiles, ScoredQueries
 from dr_lightning.data.resume import BatchRows, EpochOrder, ResumableLoader, position
 from dr_lightning.data.retrieval import (
     Reading,
@@ -35,19 +36,6 @@ from dr_lightning.models.tokenization import Tokenization
 logger = logging.getLogger(__name__)
 
 SAMPLE_BATCH = 32
-
-
-@dataclass(frozen=True)
-class ListFiles:
-    """Finished training lists, as `curate` writes them.
-
-    Args:
-        train: Lists to train on.
-        dev: Lists for `val/loss`; null = no dev loss.
-    """
-
-    train: Path
-    dev: Path | None = None
 
 
 class BatchDataset(Dataset[Batch]):
@@ -152,7 +140,7 @@ class TrainingListDataModule(RetrievalDataModule):
 
     Args:
         corpus: The corpus that the lists name.
-        lists: Where the lists lie.
+        lists: Finished lists (`train`, `dev`), or `queries` and `teacher_scores`.
         batching: Batch order, list sampling, seed.
         collections: What is searched by the metrics callback.
         reading: Template, cache and workers.
@@ -161,7 +149,7 @@ class TrainingListDataModule(RetrievalDataModule):
     def __init__(
         self,
         corpus: Path,
-        lists: ListFiles,
+        lists: ListFiles | ScoredQueries,
         batching: ListBatching | None = None,
         collections: Collections | None = None,
         reading: Reading | None = None,
@@ -170,6 +158,7 @@ class TrainingListDataModule(RetrievalDataModule):
         self.corpus = corpus
         self.lists = lists
         self.batching = batching or ListBatching()
+        self.files = ListFiles(Path("not read yet"))
         self.train: BatchDataset | None = None
         self.dev: BatchDataset | None = None
 
@@ -187,12 +176,13 @@ class TrainingListDataModule(RetrievalDataModule):
         if stage not in {"fit", "validate"} or self.train is not None:
             return
         tokenization = tokenization_of(self.trainer)
+        self.files = self.lists.files(self.reading.cache)
         ids, passages = load_corpus(
             self.corpus, tokenization, self.reading.template, self.reading.cache
         )
-        self.train = self._dataset(self.lists.train, ids, passages, tokenization)
-        if self.lists.dev is not None:
-            self.dev = self._dataset(self.lists.dev, ids, passages, tokenization)
+        self.train = self._dataset(self.files.train, ids, passages, tokenization)
+        if self.files.dev is not None:
+            self.dev = self._dataset(self.files.dev, ids, passages, tokenization)
         self._warn_of_small_batch()
 
     def _dataset(
@@ -245,7 +235,7 @@ class TrainingListDataModule(RetrievalDataModule):
         Raises:
             ValueError: Naming the file, what it lacks and the way out.
         """
-        for path, data in ((self.lists.train, self.train), (self.lists.dev, self.dev)):
+        for path, data in ((self.files.train, self.train), (self.files.dev, self.dev)):
             if data is None:
                 continue
             if teacher_scores and data.lists.teacher_score is None:

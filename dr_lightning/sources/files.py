@@ -106,7 +106,10 @@ def _json_records(path: Path) -> Iterator[Record]:
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
-            msg = f"{path}:{number}: broken JSON ({error}). Mend or remove the line."
+            msg = (
+                f"{path}:{number}: broken JSON ({error.msg} at character "
+                f"{error.colno}). Mend or remove the line."
+            )
             raise ValueError(msg) from error
         if not isinstance(record, dict):
             msg = (

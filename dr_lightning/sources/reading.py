@@ -73,20 +73,22 @@ def read_corpus(
         table: The source.
         fields: Its fields.
         max_characters: Longer titles and texts are cut here; None = never.
-        spool: A file to keep the cleaned passages in, since they need not fit in
+        spool: A folder to keep the cleaned passages in, since they need not fit in
             memory.
 
     Raises:
         ValueError: If a row is bad, or no passage is left.
     """
     names = fields.corpus(table)
-    rows = renamed(table, names)
+    texts = {name: clean(name, max_characters) for name in ("title", "text")}
     if "title" not in names:
-        rows = rows.with_columns(pl.lit("").alias("title"))
-    with replacing(spool) as temporary:
-        texts = (clean(name, max_characters) for name in ("title", "text"))
-        rows.with_columns(texts).sink_parquet(temporary)
-    read = _begin(table, pl.scan_parquet(spool), ["passage_id"])
+        texts["title"] = pl.lit("")
+    files = []
+    for number, batch in enumerate(renamed(table, names)):
+        files.append(spool / f"{number:06d}.parquet")
+        with replacing(files[-1]) as temporary:
+            batch.with_columns(**texts).write_parquet(temporary)
+    read = _begin(table, pl.scan_parquet(files), ["passage_id"])
     filled = read.rows.filter((pl.col("title") != "") | (pl.col("text") != ""))
     read = read.without("empty", filled)
     return _end(_once(read, ["passage_id"], ["title", "text"]))
@@ -103,12 +105,12 @@ def read_queries(table: Table, fields: Fields, max_characters: int | None) -> Re
     Raises:
         ValueError: If a row is bad, or no query is left.
     """
-    rows = renamed(table, fields.queries(table)).with_columns(
+    rows = pl.concat(renamed(table, fields.queries(table))).with_columns(
         clean("text", max_characters),
         pl.lit("human").alias("query_type"),
         pl.lit(None, pl.String).alias("source_passage_id"),
     )
-    read = _begin(table, rows.collect().lazy(), ["query_id"])
+    read = _begin(table, rows.lazy(), ["query_id"])
     read = read.without("empty", read.rows.filter(pl.col("text") != ""))
     return _end(_once(read, ["query_id"], ["text"]))
 
@@ -129,8 +131,8 @@ def read_qrels(table: Table, fields: Fields, queries: Read, corpus: Read) -> Rea
     Raises:
         ValueError: If a row is bad, or no id is among the queries' or the passages'.
     """
-    rows = renamed(table, fields.qrels(table)).collect().lazy()
-    read = _begin(table, rows, ["query_id", "passage_id"])
+    rows = pl.concat(renamed(table, fields.qrels(table)))
+    read = _begin(table, rows.lazy(), ["query_id", "passage_id"])
     grade = pl.col("relevance").cast(pl.Float64, strict=False)
     whole = (grade == grade.round()).fill_null(value=False)
     fault = "relevance must be a whole number; mend or remove the line."

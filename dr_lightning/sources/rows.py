@@ -1,6 +1,6 @@
 """Cleans rows of a source once, so that every stage and the evaluation see one text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -30,19 +30,19 @@ def clean(column: str, max_characters: int | None) -> pl.Expr:
     return text.str.head(max_characters).str.strip_chars_end()
 
 
-def renamed(table: Table, fields: Mapping[str, str]) -> pl.LazyFrame:
-    """Rows of a source in the columns of an artefact; ids are stripped.
+def renamed(table: Table, fields: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """Rows of a source in the columns of an artefact, in batches; ids are stripped.
 
     Args:
         table: The source.
         fields: Field of each column.
     """
-    rows = table.rows(list(dict.fromkeys(fields.values())))
     columns = {name: pl.col(field) for name, field in fields.items()}
     for name in columns:
         if name.endswith("_id"):
             columns[name] = columns[name].str.strip_chars()
-    return rows.select("line", **columns)
+    for batch in table.batches(list(dict.fromkeys(fields.values()))):
+        yield batch.select("line", **columns)
 
 
 def refuse_lines(rows: pl.LazyFrame, broken: pl.Expr, where: str, fault: str) -> None:

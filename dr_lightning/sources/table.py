@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
-_BATCH = 10_000
+_BATCH = 20_000
 
 Record = tuple[int, Mapping[str, object]]
 """The line a record comes from, and its fields."""
@@ -20,15 +20,15 @@ class Table:
     Args:
         where: The file or data set, for messages.
         fields: The names there are.
-        rows: From field names to a lazy frame with these as text, and `line`: the line
-            of a text file, else the row, from 1.
+        batches: From field names to frames with these as text, and `line`: the line of
+            a text file, else the row, from 1. Gives at least one frame.
         path: The file or folder, whose fingerprint stands in the manifest; None for a
             data set that is named.
     """
 
     where: str
     fields: Sequence[str]
-    rows: Callable[[Sequence[str]], pl.LazyFrame]
+    batches: Callable[[Sequence[str]], Iterator[pl.DataFrame]]
     path: Path | None = None
 
 
@@ -40,16 +40,23 @@ def frame_table(where: str, frame: pl.LazyFrame, path: Path | None = None) -> Ta
         frame: The rows.
         path: The file or folder.
     """
+    return Table(
+        where, list(frame.collect_schema()), partial(_slices, where, frame), path
+    )
+
+
+def _slices(
+    where: str, frame: pl.LazyFrame, names: Sequence[str]
+) -> Iterator[pl.DataFrame]:
     types = frame.collect_schema()
-
-    def rows(names: Sequence[str]) -> pl.LazyFrame:
-        for name in names:
-            if types[name].is_nested() or types[name] in (pl.Boolean, pl.Binary):
-                _refuse_value(where, name, str(types[name]))
-        texts = frame.select(pl.col(name).cast(pl.String) for name in names)
-        return texts.with_row_index("line", 1).cast({"line": pl.Int64})
-
-    return Table(where, list(types), rows, path)
+    for name in names:
+        if types[name].is_nested() or types[name] in (pl.Boolean, pl.Binary):
+            _refuse_value(where, name, str(types[name]))
+    texts = frame.select(pl.col(name).cast(pl.String) for name in names)
+    rows = texts.select(pl.len()).collect().item()
+    for start in range(0, max(rows, 1), _BATCH):
+        batch = texts.slice(start, _BATCH).collect().with_row_index("line", start + 1)
+        yield batch.cast({"line": pl.Int64})
 
 
 def record_table(
@@ -58,7 +65,7 @@ def record_table(
     records: Callable[[], Iterator[Record]],
     path: Path | None = None,
 ) -> Table:
-    """Records as a table; they are read in batches, anew at every pass.
+    """Records as a table; they are read anew whenever rows are asked for.
 
     Args:
         where: The file or data set, for messages.
@@ -66,45 +73,26 @@ def record_table(
         records: Begins to read.
         path: The file or folder.
     """
-
-    def rows(names: Sequence[str]) -> pl.LazyFrame:
-        schema = pl.Schema({"line": pl.Int64()} | {name: pl.String() for name in names})
-
-        def batches(
-            columns: list[str] | None,
-            predicate: pl.Expr | None,
-            n_rows: int | None,
-            batch_size: int | None,
-        ) -> Iterator[pl.DataFrame]:
-            for batch in _batches(records(), names, where):
-                frame = _frame(batch, schema)
-                if n_rows is not None:
-                    frame = frame.head(n_rows)
-                    n_rows -= len(frame)
-                yield _narrow(frame, columns, predicate)
-                if n_rows == 0:
-                    return
-
-        return register_io_source(batches, schema=schema, is_pure=True)
-
-    return Table(where, fields, rows, path)
+    return Table(where, fields, partial(_batches, where, records), path)
 
 
 _Row = tuple[int | str | None, ...]
 
 
 def _batches(
-    records: Iterator[Record], names: Sequence[str], where: str
-) -> Iterator[list[_Row]]:
+    where: str, records: Callable[[], Iterator[Record]], names: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    schema = pl.Schema({"line": pl.Int64()} | {name: pl.String() for name in names})
     batch: list[_Row] = []
-    for line, record in records:
+    some = False
+    for line, record in records():
         values = (_text(record.get(name), name, f"{where}:{line}") for name in names)
         batch.append((line, *values))
         if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+            yield _frame(batch, schema)
+            batch, some = [], True
+    if batch or not some:
+        yield _frame(batch, schema)
 
 
 def _frame(batch: list[_Row], schema: pl.Schema) -> pl.DataFrame:
@@ -114,14 +102,6 @@ def _frame(batch: list[_Row], schema: pl.Schema) -> pl.DataFrame:
         # JSON may hold half of a surrogate pair, from a text cut inside an emoji.
         whole = [tuple(map(_without_surrogates, row)) for row in batch]
         return pl.DataFrame(whole, schema=schema, orient="row")
-
-
-def _narrow(
-    frame: pl.DataFrame, columns: list[str] | None, predicate: pl.Expr | None
-) -> pl.DataFrame:
-    if predicate is not None:
-        frame = frame.filter(predicate)
-    return frame if columns is None else frame.select(columns)
 
 
 def _text(value: object, name: str, place: str) -> str | None:

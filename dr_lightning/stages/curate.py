@@ -1,28 +1,9 @@
-"""The stage that turns queries and teacher scores into training lists."""
+"""`curate`: queries and teacher scores become training lists."""
 
-import logging
-import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
-from dr_lightning import artefacts, schemas
-from dr_lightning.curation.lists import Curated, contrastive_lists, distillation_lists
+from dr_lightning.curation.files import curate_files
 from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
-from dr_lightning.curation.scores import average_teachers
-from dr_lightning.curation.split import split_lists
-from dr_lightning.curation.statistics import drop_counts, list_statistics
-
-logger = logging.getLogger(__name__)
-
-OUTPUTS = {
-    "train": schemas.TRAINING_LISTS,
-    "dev": schemas.TRAINING_LISTS,
-    "dev_queries": schemas.QUERIES,
-    "dev_qrels": schemas.QRELS,
-}
 
 
 def curate(
@@ -58,146 +39,14 @@ def curate(
         ValueError: If the options do not fit together, an input breaks its schema, an
             output exists and may not be replaced, or no list is left.
     """
-    started = time.monotonic()
-    teachers = _several(teacher_scores)
-    paths = {name: out / f"{name}.parquet" for name in OUTPUTS}
-    _check_options(teachers, candidates, list(paths.values()), overwrite)
-    asked = _read_queries(_several(queries))
-    judgements = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
-    made, extra = _make_lists(asked, teachers, candidates, judgements, rules)
-    _check_any_left(made)
-    train, dev = split_lists(made.lists, dev_share, seed)
-    manifest = artefacts.Manifest(
-        stage="curate",
-        settings=asdict(rules) | {"dev_share": dev_share, "seed": seed},
-        inputs=_named("queries", _several(queries))
-        | _named("teacher_scores", teachers)
-        | _named("candidates", _several(candidates))
-        | _named("qrels", _several(qrels)),
-        counts={"queries": len(asked), "train": len(train), "dev": len(dev)},
-        dropped=drop_counts(made.judged),
-        extra=extra | {"query_types": list_statistics(made)},
-        started=started,
-    )
-    dev_queries = asked.join(dev, on="query_id", how="semi", maintain_order="left")
-    frames = [train, dev, dev_queries, _positives(dev)]
-    for (name, schema), frame in zip(OUTPUTS.items(), frames, strict=True):
-        artefacts.write(frame, paths[name], schema, manifest, overwrite)
-    _log(made, train, dev, out)
-
-
-def _several(paths: list[Path] | Path | None) -> list[Path]:
-    if paths is None:
-        return []
-    return [paths] if isinstance(paths, Path) else paths
-
-
-def _named(name: str, paths: list[Path]) -> dict[str, Path]:
-    """Names for the manifest: `queries`, or `queries_1`, `queries_2` of several."""
-    if len(paths) == 1:
-        return {name: paths[0]}
-    return {f"{name}_{index}": path for index, path in enumerate(paths, start=1)}
-
-
-def _check_options(
-    teachers: list[Path], candidates: Path | None, outputs: list[Path], overwrite: bool
-) -> None:
-    if bool(teachers) == (candidates is not None):
-        got = "both" if teachers else "neither"
-        msg = (
-            f"curate needs teacher_scores or candidates, but got {got}. Give "
-            "teacher_scores (written by `score`) for listwise distillation, or "
-            "candidates (written by `retrieve`) for InfoNCE without a teacher."
-        )
-        raise ValueError(msg)
-    for path in outputs:
-        artefacts.refuse_existing(path, overwrite)
-
-
-def _read_queries(paths: list[Path]) -> pl.DataFrame:
-    """All queries, in the order of the files; an id may stand in one only."""
-    if not paths:
-        msg = "queries names no file. Give at least one, written by `ingest`."
-        raise ValueError(msg)
-    frame = pl.concat([artefacts.read(path, schemas.QUERIES) for path in paths])
-    repeated = frame.filter(pl.col("query_id").is_duplicated())
-    if len(repeated):
-        msg = (
-            f"query {repeated['query_id'][0]!r} stands in more than one of "
-            f"{', '.join(map(str, paths))}. Give each query once."
-        )
-        raise ValueError(msg)
-    return frame
-
-
-def _make_lists(
-    queries: pl.DataFrame,
-    teachers: list[Path],
-    candidates: Path | None,
-    qrels: pl.DataFrame | None,
-    rules: ListRules,
-) -> tuple[Curated, dict[str, Any]]:
-    """The lists, and what the manifest says of the candidates."""
-    if candidates is not None:
-        run = artefacts.read(candidates, schemas.RUN)
-        unknown = _count_unknown(queries, [run])
-        made = contrastive_lists(queries, run, qrels, rules)
-        return made, {"candidates_of_unknown_queries": unknown}
-    frames = [artefacts.read(path, schemas.TEACHER_SCORES) for path in teachers]
-    unknown = _count_unknown(queries, frames)
-    scores, unshared = average_teachers(queries, frames, rules)
-    made = distillation_lists(queries, scores, qrels, rules)
-    return made, {
-        "candidates_of_unknown_queries": unknown,
-        "candidates_another_teacher_lacks": unshared,
-    }
-
-
-def _count_unknown(queries: pl.DataFrame, candidates: list[pl.DataFrame]) -> list[int]:
-    """How many rows of each file belong to no query; a warning where there are any."""
-    counts = [
-        len(frame.join(queries, on="query_id", how="anti")) for frame in candidates
-    ]
-    if any(counts):
-        logger.warning(
-            "%s rows of scored candidates belong to no query and are left out. Give "
-            "their queries too if they were meant.",
-            f"{sum(counts):,}",
-        )
-    return counts
-
-
-def _check_any_left(made: Curated) -> None:
-    if made.lists.is_empty():
-        msg = (
-            f"no training list is left of {len(made.judged)} queries: "
-            f"{_reasons(made)}. Check that the candidates belong to these queries, or "
-            "relax the rules, such as rules.min_candidates on a small corpus."
-        )
-        raise ValueError(msg)
-
-
-def _positives(lists: pl.DataFrame) -> pl.DataFrame:
-    """Qrels of the lists: the positive, relevance 1."""
-    return lists.select(
-        "query_id",
-        pl.col("passage_id").list.first(),
-        relevance=pl.lit(1, pl.Int64),
-    )
-
-
-def _reasons(made: Curated) -> str:
-    counts = drop_counts(made.judged)
-    listed = [f"{count:,} {reason}" for reason, count in counts.items()]
-    return ", ".join(listed) or "none"
-
-
-def _log(made: Curated, train: pl.DataFrame, dev: pl.DataFrame, out: Path) -> None:
-    logger.info(
-        "curate: %s queries -> %s train and %s dev lists in %s (dropped: %s)",
-        f"{len(made.judged):,}",
-        f"{len(train):,}",
-        f"{len(dev):,}",
+    curate_files(
+        queries,
         out,
-        _reasons(made),
+        teacher_scores,
+        candidates,
+        qrels,
+        rules,
+        dev_share,
+        seed,
+        overwrite,
     )

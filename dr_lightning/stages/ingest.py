@@ -86,8 +86,7 @@ def ingest(
     out.mkdir(parents=True, exist_ok=True)
     # All is read and checked before anything is written.
     with TemporaryDirectory(prefix=".ingest-", dir=out) as folder:
-        spool = Path(folder) / "corpus.parquet"
-        parts = _read(collection, out, fields, max_characters, spool)
+        parts = _read(collection, out, fields, max_characters, Path(folder))
         for path, read in parts.items():
             manifest = artefacts.Manifest(
                 stage="ingest",

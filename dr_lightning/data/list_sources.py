@@ -1,0 +1,93 @@
+"""Where training lists come from: finished files, or scored queries made into lists."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+from dr_lightning import artefacts
+from dr_lightning.curation.files import curate_files
+from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
+from dr_lightning.data.token_store import default_cache
+
+
+@dataclass(frozen=True)
+class ListFiles:
+    """Finished training lists, as `curate` writes them.
+
+    Args:
+        train: Lists to train on.
+        dev: Lists for `val/loss`; null = no dev loss.
+    """
+
+    train: Path
+    dev: Path | None = None
+
+    def files(self, cache: Path | None) -> "ListFiles":
+        """The files themselves.
+
+        Args:
+            cache: Not needed here.
+        """
+        return self
+
+
+@dataclass(frozen=True)
+class ScoredQueries:
+    """Queries and their teacher scores, made into lists as `curate` does.
+
+    The lists are kept in the cache, under a name that changes with the inputs and the
+    settings.
+
+    Args:
+        queries: Queries with their texts.
+        teacher_scores: Their scored candidates, a file a teacher.
+        qrels: Judgements; needed for human queries.
+        rules: Lengths, percentiles and filters.
+        dev_share: Share of the lists for dev.
+        seed: Of the split.
+    """
+
+    queries: Path
+    teacher_scores: list[Path]
+    qrels: Path | None = None
+    rules: ListRules = DEFAULT_RULES
+    dev_share: float = 0.1
+    seed: int = 13
+
+    def files(self, cache: Path | None) -> ListFiles:
+        """Files of the lists, written first where they are not in the cache.
+
+        Args:
+            cache: Folder of caches; null = the user's.
+        """
+        folder = (cache or default_cache()) / "lists" / self._name()
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(mkdtemp(prefix=".curating-", dir=folder.parent))
+            try:
+                self._write(work)
+                work.rename(folder)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+        return ListFiles(folder / "train.parquet", folder / "dev.parquet")
+
+    def _write(self, folder: Path) -> None:
+        curate_files(
+            self.queries,
+            folder,
+            self.teacher_scores,
+            qrels=self.qrels,
+            rules=self.rules,
+            dev_share=self.dev_share,
+            seed=self.seed,
+        )
+
+    def _name(self) -> str:
+        inputs = [self.queries, *self.teacher_scores]
+        inputs += [] if self.qrels is None else [self.qrels]
+        prints = [artefacts.fingerprint(path) for path in inputs]
+        settings = [prints, asdict(self.rules), self.dev_share, self.seed]
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:24]
