@@ -39,17 +39,30 @@ def usage() -> str:
 def main(args: Sequence[str] | None = None) -> None:
     """Runs a command.
 
+    From a shell, an error that the user can mend is told in a line, without traceback;
+    from Python it is raised.
+
     Args:
         args: The command and its options; null = those of the process.
     """
-    args = list(sys.argv[1:] if args is None else args)
+    if args is not None:
+        _run(list(args))
+        return
+    try:
+        _run(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from error
+
+
+def _run(args: list[str]) -> None:
     if not args or args[0] in {"-h", "--help"}:
         sys.stdout.write(usage() + "\n")
         return
-    if args[0] == "--version":
+    command = args[0]
+    if command == "--version":
         sys.stdout.write(import_module("dr_lightning").__version__ + "\n")
         return
-    command = args[0]
     if command not in {*VERBS, *STAGES}:
         sys.stderr.write(f"{usage()}\n\nerror: there is no command {command!r}.\n")
         raise SystemExit(2)
@@ -62,20 +75,21 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _stage(name: str, args: list[str]) -> None:
     """Calls a stage: its signature is its options, its docstring its help."""
-    from jsonargparse import auto_cli
+    from jsonargparse import ArgumentParser
 
     function = getattr(import_module(f"dr_lightning.stages.{name}"), name)
-    try:
-        auto_cli(
-            function,
-            args=args,
-            as_positional=name == "search",
-            fail_untyped=True,
-            prog=f"dr_lightning {name}",
-        )
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        raise SystemExit(1) from error
+    summary = (function.__doc__ or "").split("\n\n    Args:")[0]
+    parser = ArgumentParser(prog=f"dr_lightning {name}", description=summary)
+    parser.add_argument("--config", action="config", help="A YAML file of options.")
+    positional: set[str | int] = {"query"} if name == "search" else set()
+    if positional:
+        parser.add_argument("query", nargs="+", help="What to look for; one or more.")
+    parser.add_function_arguments(
+        function, as_group=False, as_positional=False, skip=positional, sub_configs=True
+    )
+    settings = parser.instantiate(parser.parse_args(args))
+    del settings["config"]
+    function(**vars(settings))
 
 
 def _prepare() -> None:

@@ -1,6 +1,6 @@
 """Short runs of the trainer on the tiny collection, the same in any process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,11 @@ def adamw(parameters: Any) -> Optimizer:
     return torch.optim.AdamW(parameters, lr=1e-3)
 
 
+def sgd(parameters: Any) -> Optimizer:
+    """Unlike AdamW it does not hide a gradient of the wrong length."""
+    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+
 def both() -> WeightedSum:
     """KL with a calibrated temperature, and some InfoNCE: every path of a step."""
     kl = ListwiseKL(teacher_temperature="match")
@@ -46,6 +51,7 @@ class Run:
     workers: int = 0
     dropout: float = 0.0
     recompute: bool = True
+    optimizer: Callable[[Any], Optimizer] = adamw
     trainer: dict[str, Any] = field(default_factory=dict)
     callbacks: Callable[[], list[Callback]] = list
 
@@ -119,7 +125,7 @@ def train(
     seed_everything(5, verbose=False)
     encoder = Encoder(str(ENCODER), pooling="mean", dropout=run.dropout)
     batching = MicroBatching(tokens=40, recompute=run.recompute)
-    model = BiEncoder(encoder, both(), adamw, micro_batching=batching)
+    model = BiEncoder(encoder, both(), run.optimizer, micro_batching=batching)
     recorder = Recorder()
     options: dict[str, Any] = {
         "max_epochs": 2,
@@ -143,15 +149,11 @@ def train(
         callbacks=[recorder, *run.callbacks()],
         **options,
     )
-    trainer.fit(model, datamodule=data_module(run, data, folder / "cache"), ckpt_path=ckpt_path)
+    module = data_module(run, data, folder / "cache")
+    trainer.fit(model, datamodule=module, ckpt_path=ckpt_path)
     return {
-        "losses": torch.stack(recorder.losses).double() if recorder.losses else None,
+        "losses": torch.stack(recorder.losses).double(),
         "weights": {k: v.double() for k, v in model.state_dict().items()},
         "metrics": {k: v.item() for k, v in trainer.callback_metrics.items()},
         "step": trainer.global_step,
     }
-
-
-def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
-    """Whether tensors are bit for bit the same."""
-    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))

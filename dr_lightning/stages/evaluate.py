@@ -39,7 +39,7 @@ class System:
 def evaluate(
     collection: Collection,
     models: list[str] | None = None,
-    runs: list[Path] | None = None,
+    runs: list[str] | None = None,
     out: Path | None = None,
     measures: list[str] | None = None,
     template: str = PASSAGE_TEMPLATE,
@@ -56,8 +56,9 @@ def evaluate(
     Args:
         collection: Name, corpus, queries and qrels.
         models: Model folders, hub names or `package:NAME/FOLDER`; the base first.
+            `fitted=FOLDER` heads the row with "fitted".
         runs: Run files to judge too, parquet or TREC: a teacher's ranking, another
-            system's.
+            system's; `name=FILE` too.
         out: Folder for runs, per-query values and `metrics.json`; null = only show.
         measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k; null = nDCG@10, R@100, RR@10.
         template: Joins title and text.
@@ -72,18 +73,23 @@ def evaluate(
     names = measures or ["nDCG@10", "R@100", "RR@10"]
     qrels = artefacts.read(collection.qrels, schemas.QRELS)
     systems = []
-    for model in models or []:
+    for name, model in map(_named, models or []):
         encoder = Encoder(model)
         loaded = load_collection(collection, encoder.tokenization, template, cache)
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
         run = _run(loaded, retriever)
-        systems.append(_system(model, run, qrels, names, collection))
-    for path in runs or []:
-        run = _read_run(path)
-        systems.append(_system(str(path), run, qrels, names, collection))
+        systems.append(_system(name, run, qrels, names, collection))
+    for name, file in map(_named, runs or []):
+        systems.append(_system(name, _read_run(Path(file)), qrels, names, collection))
     Console(file=sys.stdout).print(comparison(systems, names, collection.name))
     if out is not None:
         _write(systems, collection, names, out, overwrite)
+
+
+def _named(text: str) -> tuple[str, str]:
+    """The name and the place of `name=place`; a place alone is its own name."""
+    name, separator, place = text.partition("=")
+    return (name, place) if separator else (text, text)
 
 
 def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:
@@ -114,7 +120,7 @@ def comparison(systems: list[System], measures: list[str], title: str) -> Table:
 
     Args:
         systems: The base first.
-        measures: Columns; the first one decides gained and lost.
+        measures: Columns; queries are gained and lost by the first.
         title: Heads the table.
     """
     queries = len(systems[0].per_query)
@@ -122,7 +128,7 @@ def comparison(systems: list[System], measures: list[str], title: str) -> Table:
     table.add_column("system", overflow="fold")
     for measure in measures:
         table.add_column(measure, justify="right")
-    table.add_column(f"{measures[0]} gained / same / lost", justify="right")
+    table.add_column("gained / same / lost", justify="right")
     base = means(systems[0].per_query)
     for system in systems:
         values = means(system.per_query)

