@@ -138,9 +138,7 @@ def _relevant_rows(
     return joined["row"].to_list()
 
 
-def _nearest(
-    setting: Setting, queries: pl.Series, depth: int
-) -> NDArray[np.int64]:
+def _nearest(setting: Setting, queries: pl.Series, depth: int) -> NDArray[np.int64]:
     encoder = setting.encoder(CANDIDATE_TOKENS)
     frame = queries.to_frame().lazy()
     store = token_store(frame, encoder.tokenization, "query", setting.cache)

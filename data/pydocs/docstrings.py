@@ -14,8 +14,10 @@ from typing import Any
 from passages import Passage, clean
 from signatures import signature_of, split_signature
 
-# Made by `namedtuple` and `enum`, not written by anybody.
-_GENERATED = re.compile(r"Alias for field number \d+$|An enumeration\.$")
+# Made by `namedtuple`, `enum` and the macros of exceptions, not written by anybody.
+_GENERATED = re.compile(
+    r"(?:Alias for field number \d+|An enumeration\.|exception \w+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def docstring_passages(modules: Iterable[tuple[str, ModuleType]]) -> list[Passag
     Args:
         modules: Public name and module; the empty name for `builtins`.
     """
+    # All are imported first: importing a submodule can replace a package's attribute.
+    modules = list(modules)
     entries = [entry for name, module in modules for entry in _members(name, module)]
     classes = [entry for entry in entries if inspect.isclass(entry.value)]
     # A class that has only an alias (`socket.SocketType`) leaves its members to the

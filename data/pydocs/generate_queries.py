@@ -9,7 +9,6 @@ Run:  python data/pydocs/generate_queries.py --model MODEL_FOLDER
 
 import logging
 import random
-import time
 from pathlib import Path
 from typing import Any
 

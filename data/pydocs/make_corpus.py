@@ -12,13 +12,13 @@ import warnings
 from pathlib import Path
 
 import polars as pl
-from jsonargparse import auto_cli
-
 from docstrings import docstring_passages
-from dr_lightning import artefacts, schemas
+from jsonargparse import auto_cli
 from modules import public_modules
 from passages import Passage
 from topics import topic_passages
+
+from dr_lightning import artefacts, schemas
 
 logger = logging.getLogger("pydocs")
 

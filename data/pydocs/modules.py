@@ -7,21 +7,24 @@ from collections.abc import Iterator
 from types import ModuleType
 
 # Top-level modules that are left out, and why.
-_SKIPPED = frozenset(
+# fmt: off
+_SKIPPED = frozenset({
     # Do something when they are imported, or need a display.
-    "antigravity idlelib this tkinter turtle turtledemo"
+    "antigravity", "idlelib", "this", "tkinter", "turtle", "turtledemo",
     # Tests, generated tables, parts of an installation.
-    " encodings ensurepip opcode pydoc_data site test venv xxlimited xxlimited_35"
-    " xxsubtype"
+    "encodings", "ensurepip", "opcode", "pydoc_data", "site", "test", "venv",
+    "xxlimited", "xxlimited_35", "xxsubtype",
     # Only on one platform, or only where an optional library was at hand.
-    " msilib msvcrt nis nt ossaudiodev winreg winsound"
+    "msilib", "msvcrt", "nis", "nt", "ossaudiodev", "winreg", "winsound",
     # Other names of what `os` and `os.path` document.
-    " genericpath ntpath nturl2path posix posixpath"
+    "genericpath", "ntpath", "nturl2path", "posix", "posixpath",
     # Deprecated in 3.11 and gone since; `sre_*` are old names of parts of `re`.
-    " aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp"
-    " lib2to3 mailcap nntplib pipes smtpd sndhdr spwd sre_compile sre_constants"
-    " sre_parse sunau telnetlib uu xdrlib".split()
-)
+    "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt",
+    "distutils", "imghdr", "imp", "lib2to3", "mailcap", "nntplib", "pipes", "smtpd",
+    "sndhdr", "spwd", "sre_compile", "sre_constants", "sre_parse", "sunau",
+    "telnetlib", "uu", "xdrlib",
+})
+# fmt: on
 # Submodules with the same faults, under their full names or under any parent.
 _SKIPPED_SUBMODULES = frozenset(
     {"ctypes.macholib", "dbm.gnu", "dbm.ndbm", "test", "tests"}

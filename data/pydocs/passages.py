@@ -6,8 +6,8 @@ from dataclasses import dataclass
 MAX_CHARACTERS = 2048
 """Longer texts are cut here, as `ingest` cuts them."""
 
-MIN_CHARACTERS = 15
-MIN_WORDS = 3
+MIN_CHARACTERS = 10
+MIN_WORDS = 2
 """Shorter texts say no more than their title."""
 
 

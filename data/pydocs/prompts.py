@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 _SYSTEM = (
-    "You read an entry of the Python reference and write {}. Use the everyday words of "
-    "a programmer who has the problem and does not know the name of the function, class "
-    "or module yet. Write one line of under 20 words."
+    "You read an entry of the Python reference and write {}. Use the everyday words "
+    "of a programmer who has the problem and does not know the name of the function, "
+    "class or module yet. Write one line of under 20 words."
 )
 INSTRUCTIONS = {
     kind: _SYSTEM.format(wanted)
@@ -29,10 +29,13 @@ EXAMPLES: list[dict[str, str]] = [
 """Entries of other packages, each with a query of every type."""
 
 _LABEL = re.compile(
-    r"(?:(?:search |web )?query|question|keywords?|claim|statement|title|answer)\s*:\s*",
+    r"(?:(?:search |web )?query|question|keywords?|claim|statement|title|answer)"
+    r"\s*:\s*",
     re.IGNORECASE,
 )
-_REFUSAL = re.compile(r"(?:i'm |i am )?sorry\b|i can(?:no|')t\b|as an ai\b", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"(?:i'm |i am )?sorry\b|i can(?:no|')t\b|as an ai\b", re.IGNORECASE
+)
 _QUOTES = "\"'`*“” "
 _MIN_COPY = 5
 

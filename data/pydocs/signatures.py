@@ -2,17 +2,20 @@
 
 import inspect
 import re
+import sysconfig
 from typing import Any
 
 # A signature that opens a docstring: "D.get(k[,d]) -> D[k] if k in D, else d."
 _WRITTEN = re.compile(
     r"(?:\w+\.)*(?P<name>\w+)(?P<signature>\((?:[^()]|\([^()]*\))*\))"
-    r"(?P<arrow>[ \t]*(?:->|--|=|:)[ \t]*|[ \t]*(?=\n|$))"
+    r"(?:\s*(?:[-=]+>|--|=|:)[ \t]*|[ \t]*(?=\n|$))"
 )
 # Tell nothing: any call fits.
 _ANY_CALL = frozenset({"(*args, **kwargs)", "(*args, **kwds)", "(...)"})
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _MAX_DEFAULT = 24
+# Differs between an installation and a virtual environment.
+_SCHEME = sysconfig.get_default_scheme()
 
 
 def split_signature(text: str, name: str) -> tuple[str, str]:
@@ -65,7 +68,9 @@ def _bare(parameter: inspect.Parameter) -> inspect.Parameter:
     default = parameter.default
     empty = inspect.Parameter.empty
     if default is not empty and (
-        type(default) not in _PLAIN or len(repr(default)) > _MAX_DEFAULT
+        type(default) not in _PLAIN
+        or default == _SCHEME
+        or len(repr(default)) > _MAX_DEFAULT
     ):
         default = _Unshown()
     return parameter.replace(annotation=empty, default=default)

@@ -1,16 +1,17 @@
 """The language reference that the interpreter carries, cut into passages."""
 
+import pydoc_data.topics
 import re
 from collections.abc import Iterator
-
-from pydoc_data.topics import topics as _TOPICS
 
 from passages import Passage, clean
 
 MIN_WORDS = 40
 """A passage grows to this size before a new heading or a long paragraph ends it."""
-MAX_WORDS = 200
+MAX_WORDS = 180
 """A paragraph that would go beyond this starts a new passage."""
+MAX_WORDS_INDENTED = 250
+"""The same for code and descriptions, which belong to the paragraph before."""
 
 # Its methods stand in the corpus one by one, with their docstrings.
 _SKIPPED = frozenset({"string-methods"})
@@ -28,11 +29,12 @@ def topic_passages() -> list[Passage]:
     Topics overlap ("compound" holds all of "with"): a paragraph stands only in the
     shortest topic that has it.
     """
+    topics: dict[str, str] = pydoc_data.topics.topics
     seen: set[str] = set()
     passages = []
-    for name in sorted(_TOPICS, key=lambda name: (len(_TOPICS[name]), name)):
+    for name in sorted(topics, key=lambda name: (len(topics[name]), name)):
         if name not in _SKIPPED:
-            pieces = _pieces(_TOPICS[name], seen)
+            pieces = _pieces(topics[name], seen)
             passages += [
                 Passage(f"topic:{name}#{number}", title, text)
                 for number, (title, text) in enumerate(pieces, start=1)
@@ -41,14 +43,20 @@ def topic_passages() -> list[Passage]:
 
 
 def _pieces(topic: str, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """Yields heading and text of each passage of a topic; adds its paragraphs to seen."""
+    """Yields heading and text of each passage of a topic.
+
+    Args:
+        topic: Its text.
+        seen: Paragraphs to leave out; those of this topic are added.
+    """
     title, held = "", list[str]()
     for heading, block in _blocks(topic):
         if block in seen:
             continue
         seen.add(block)
         words, more = _words(held), len(block.split())
-        is_full = words + more > MAX_WORDS and not block.startswith(" ")
+        limit = MAX_WORDS_INDENTED if block.startswith(" ") else MAX_WORDS
+        is_full = words + more > limit
         if held and words >= MIN_WORDS and (is_full or heading != title):
             yield title, clean(" ".join(held))
             held = []

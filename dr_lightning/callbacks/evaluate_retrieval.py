@@ -40,17 +40,32 @@ class SubCorpus:
 
     All judged passages, those that the base model ranks first, and some at random: a
     fixed set, so that evaluations compare. Its metrics are higher than those of the
-    whole corpus, which is searched before the first step and after the last.
+    whole corpus.
 
     Args:
         top: Passages of each query that the base model ranks first.
         random: Passages drawn at random on top.
         seed: Of the draw.
+        whole_at_ends: Whether the whole corpus is searched before the first step and
+            after the last; needed to know what the base model ranks first.
+
+    Raises:
+        ValueError: If `top` is above 0 without `whole_at_ends`.
     """
 
     top: int = 100
     random: int = 1000
     seed: int = 0
+    whole_at_ends: bool = True
+
+    def __post_init__(self) -> None:
+        """Checks that what the base ranks first can be known."""
+        if self.top and not self.whole_at_ends:
+            msg = (
+                f"top={self.top} needs the base model to search the whole corpus, but "
+                "whole_at_ends is false. Set top to 0, or whole_at_ends to true."
+            )
+            raise ValueError(msg)
 
 
 class EvaluateRetrieval(Callback):
@@ -111,7 +126,7 @@ class EvaluateRetrieval(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Evaluates the last weights on the whole corpus, where a part was searched."""
-        if self.sub_corpus is None:
+        if self.sub_corpus is None or not self.sub_corpus.whole_at_ends:
             return
         values: dict[str, float] = {}
         for collection in self._collections(trainer, "val"):
@@ -148,10 +163,14 @@ class EvaluateRetrieval(Callback):
         self, trainer: Trainer, collection: LoadedCollection
     ) -> NDArray[np.int64] | None:
         """Rows of the corpus to search now; None = all."""
-        if self.sub_corpus is None or trainer.state.fn != "fit":
+        part = self.sub_corpus
+        if part is None or trainer.state.fn != "fit":
             return None
-        if trainer.global_step == 0:
+        if part.whole_at_ends and trainer.global_step == 0:
             return None
+        if not part.whole_at_ends and collection.name not in self._rows:
+            nothing = torch.empty((0, 0), dtype=torch.long)
+            self._rows[collection.name] = _part(part, collection, nothing)
         return self._rows.get(collection.name)
 
     def _evaluate(

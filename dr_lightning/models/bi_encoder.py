@@ -139,6 +139,7 @@ class BiEncoder(LightningModule):
         self.schedule = schedule or LinearSchedule()
         self.micro_batching = micro_batching or MicroBatching()
         self._same_batch_everywhere = False
+        self._seed = 0
 
     @property
     def tokenization(self) -> Tokenization:
@@ -208,6 +209,7 @@ class BiEncoder(LightningModule):
 
     def on_fit_start(self) -> None:
         """Checks that the lists suit the objective, and calibrates it on them."""
+        self._seed = torch.initial_seed()
         data = getattr(self.trainer, "datamodule", None)
         if isinstance(data, ListData):
             objective = self.objective
@@ -244,6 +246,7 @@ class BiEncoder(LightningModule):
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """The objective over a batch, and each of its parts in the log."""
         self._check_same_batch(batch)
+        self._seed_dropout(batch_idx)
         return self._loss(batch, "train")
 
     def validation_step(
@@ -287,6 +290,12 @@ class BiEncoder(LightningModule):
                 sync_dist=world_size() > 1,
                 add_dataloader_idx=False,
             )
+
+    def _seed_dropout(self, batch_idx: int) -> None:
+        """Makes dropout a function of seed and step: a resumed run repeats it."""
+        key = (self._seed, self.global_step, batch_idx, rank())
+        state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0]))
 
     def _check_same_batch(self, batch: TrainingBatch) -> None:
         """Once a run: ranks with different batches would gather nonsense."""

@@ -6,6 +6,7 @@ from torch import Tensor
 from dr_lightning.search.top_k import (
     NOT_INDEXED,
     Embeddings,
+    Search,
     TopK,
     as_float32,
     blocks,
@@ -17,7 +18,7 @@ from dr_lightning.search.top_k import (
 QUERY_BLOCK = 1024
 
 
-class ExactSearch:
+class ExactSearch(Search):
     """Score every passage, in float32, in blocks that fit a bound of memory.
 
     Blocks of passages are read once and in order, each is scored against blocks of

@@ -10,6 +10,7 @@ from torch import Tensor
 from dr_lightning.search.top_k import (
     NOT_INDEXED,
     Embeddings,
+    Search,
     TopK,
     as_float32,
     blocks,
@@ -22,7 +23,7 @@ _CPU = torch.device("cpu")
 ADD_BLOCK = 65_536
 
 
-class FaissSearch:
+class FaissSearch(Search):
     """Search a FAISS index by inner product; it lives in memory, on the CPU.
 
     The factory string is FAISS's own, see

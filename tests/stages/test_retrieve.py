@@ -1,0 +1,172 @@
+"""`retrieve`, `search` and `evaluate` on tiny data, through the command line."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dr_lightning import artefacts, schemas, trec
+from dr_lightning.cli import main
+from dr_lightning.metrics import evaluate_run, means
+from dr_lightning.models.encoder import Encoder
+from tests.tiny_data import write_tiny
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DR_LIGHTNING_CACHE", str(tmp_path / "cache"))
+    return write_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture
+def model(tiny_encoder_dir: Path, tmp_path: Path) -> Path:
+    Encoder(str(tiny_encoder_dir), pooling="mean").save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def retrieve(tiny: Path, model: Path, out: Path, *options: str) -> pl.DataFrame:
+    main(
+        [
+            "retrieve",
+            f"--encoder.backbone={model}",
+            f"--corpus={tiny / 'corpus.parquet'}",
+            f"--queries={tiny / 'queries.parquet'}",
+            f"--out={out}",
+            *options,
+        ]
+    )
+    return artefacts.read(out, schemas.RUN)
+
+
+def test_each_query_gets_its_best_passages(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run.parquet"
+    run = retrieve(tiny, model, out, "--depth=7", f"--qrels={tiny / 'qrels.parquet'}")
+    assert len(run) == 24
+    assert run["passage_id"].list.len().unique().to_list() == [7]
+    manifest = artefacts.read_manifest(out)
+    qrels = artefacts.read(tiny / "qrels.parquet", schemas.QRELS)
+    told = means(evaluate_run(run, qrels, ["nDCG@10", "R@100"]))
+    assert manifest["extra"] == pytest.approx(told)
+
+
+def test_a_synthetic_query_must_find_its_own_passage(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    path = tiny / "queries.parquet"
+    queries = artefacts.read(path, schemas.QUERIES)
+    run = retrieve(tiny, model, tmp_path / "all.parquet", "--depth=40")
+    best = run.select("query_id", best=pl.col("passage_id").list.first())
+    worst = run.select("query_id", worst=pl.col("passage_id").list.last())
+    sources = queries.join(best, on="query_id").join(worst, on="query_id")
+    number = pl.int_range(pl.len())
+    sources = sources.with_columns(
+        source_passage_id=pl.when(number < 4)
+        .then("best")
+        .when(number < 10)
+        .then("worst")
+    )
+    manifest = artefacts.Manifest(stage="test")
+    artefacts.write(sources, path, schemas.QUERIES, manifest, overwrite=True)
+    out = tmp_path / "some.parquet"
+    kept = retrieve(tiny, model, out, "--depth=40", "--source_depth=3")
+    assert kept["query_id"].to_list() == [
+        *queries["query_id"][:4],
+        *queries["query_id"][10:],
+    ]
+    dropped = artefacts.read_manifest(out)["dropped"]
+    assert dropped == {"source passage not among the best": 6}
+    everything = retrieve(
+        tiny, model, tmp_path / "no.parquet", "--depth=40", "--source_depth=null"
+    )
+    assert len(everything) == 24
+
+
+def test_an_output_that_exists_is_not_replaced(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run.parquet"
+    retrieve(tiny, model, out)
+    with pytest.raises(ValueError, match="exists"):
+        retrieve(tiny, model, out)
+    retrieve(tiny, model, out, "--overwrite=true")
+
+
+def test_depth_below_one_is_refused(tiny: Path, model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="depth must be at least 1"):
+        retrieve(tiny, model, tmp_path / "run.parquet", "--depth=0")
+
+
+def test_faiss_finds_what_exact_search_finds(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    exact = retrieve(tiny, model, tmp_path / "a.parquet", "--depth=5")
+    flat = retrieve(
+        tiny, model, tmp_path / "b.parquet", "--depth=5", "--search=FaissSearch"
+    )
+    assert exact["passage_id"].list.first().equals(flat["passage_id"].list.first())
+
+
+def test_search_shows_ranks_scores_and_texts(
+    tiny: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = str(tiny / "corpus.parquet")
+    main(["search", "river north", "--model", str(model), "--corpus", corpus, "--k=2"])
+    shown = capsys.readouterr().out
+    assert "river north" in shown
+    assert " 2 " in shown
+    assert " 3 " not in shown
+
+
+def evaluation(tiny: Path, *options: str) -> None:
+    files = {name: tiny / f"{name}.parquet" for name in ("corpus", "queries", "qrels")}
+    paths = [f"--collection.{name}={path}" for name, path in files.items()]
+    main(["evaluate", "--collection.name=tiny", *paths, *options])
+
+
+def test_evaluate_compares_models_and_runs(
+    tiny: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = retrieve(tiny, model, tmp_path / "run.parquet", "--depth=40")
+    perfect = artefacts.read(tiny / "qrels.parquet", schemas.QRELS).select(
+        "query_id",
+        pl.concat_list("passage_id"),
+        pl.concat_list(pl.lit(1.0)).alias("score"),
+    )
+    trec.write_run(perfect, tmp_path / "perfect.trec", tag="perfect")
+    out = tmp_path / "out"
+    runs = (
+        f"--runs=[same={tmp_path / 'run.parquet'}, perfect={tmp_path / 'perfect.trec'}]"
+    )
+    evaluation(tiny, f"--models=[base={model}]", runs, f"--out={out}")
+    shown = capsys.readouterr().out
+    systems = json.loads((out / "metrics.json").read_text())["systems"]
+    assert list(systems) == ["base", "same", "perfect"]
+    assert systems["perfect"]["nDCG@10"] == 1.0
+    assert systems["same"]["nDCG@10"] == systems["base"]["nDCG@10"]
+    assert "0 / 24 / 0" in shown
+    assert (
+        artefacts.read(out / "run-0.parquet", schemas.RUN)
+        .select("query_id", "passage_id")
+        .equals(run.select("query_id", "passage_id"))
+    )
+
+
+def test_nothing_to_evaluate_is_an_error(tiny: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        evaluation(tiny)
+
+
+def test_qrels_of_other_queries_are_refused(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    strange = pl.DataFrame(
+        {"query_id": ["x"], "passage_id": ["river-north"], "relevance": [1]}
+    )
+    path = tiny / "qrels.parquet"
+    manifest = artefacts.Manifest(stage="test")
+    artefacts.write(strange, path, schemas.QRELS, manifest, overwrite=True)
+    with pytest.raises(ValueError, match="judges none of the 24 queries"):
+        evaluation(tiny, f"--models=[{model}]")

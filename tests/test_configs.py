@@ -1,0 +1,225 @@
+"""Every YAML under configs/: its header tells the truth, and it parses and runs."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lightning.pytorch import Trainer
+
+from dr_lightning.cli import main
+from tests.tiny_data import write_tiny
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = ROOT / "configs"
+EXPERIMENTS = sorted(CONFIGS.glob("experiment/*.yaml"))
+PARTS = sorted(set(CONFIGS.rglob("*.yaml")) - set(EXPERIMENTS))
+# The key whose value a part file is, by the part's folder.
+KEYS = {
+    "callbacks": "trainer.callbacks",
+    "data": "data",
+    "encoder": "model.encoder",
+    "model": "model",
+    "objective": "model.objective",
+    "optimizer": "model.optimizer",
+    "trainer": "trainer",
+}
+# What a machine without GPU, hub and collections puts in place of the settings.
+ON_CPU = {
+    "trainer.accelerator": "cpu",
+    "trainer.devices": "1",
+    "trainer.strategy": "auto",
+    "trainer.precision": "32-true",
+}
+BASE = CONFIGS / "experiment" / "scifact_both.yaml"
+
+each_yaml = pytest.mark.parametrize(
+    "path", EXPERIMENTS + PARTS, ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+each_experiment = pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
+
+
+def header(path: Path) -> dict[str, str]:
+    """The comment above the settings: purpose, before, run, try."""
+    lines = []
+    for line in path.read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    parts = re.split(r"\b(Before|Run|Try):", " ".join(lines))
+    names = ["purpose", *(name.lower() for name in parts[1::2])]
+    return dict(zip(names, (text.strip() for text in parts[::2]), strict=True))
+
+
+def command(path: Path) -> list[str]:
+    """Options that make `fit` use a YAML: an experiment, or a part put into one."""
+    if path in EXPERIMENTS:
+        return ["fit", "--config", str(path)]
+    return ["fit", "--config", str(BASE), f"--{KEYS[path.parent.name]}", str(path)]
+
+
+def options(values: dict[str, str]) -> list[str]:
+    return [f"--{name}={value}" for name, value in values.items()]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, tiny_encoder_dir: Path) -> dict[str, str]:
+    """Options that put a tiny model and tiny data in place of the real ones."""
+    data = write_tiny(tmp_path / "tiny")
+    names = ("corpus", "queries", "qrels")
+    collection = {name: str(data / f"{name}.parquet") for name in names}
+    listed = yaml.safe_dump(
+        [{"name": "tiny"} | collection], default_flow_style=True, width=10_000
+    ).strip()
+    return {
+        "model.encoder.backbone": str(tiny_encoder_dir),
+        "data.corpus": str(data / "corpus.parquet"),
+        "data.lists.train": str(data / "train.parquet"),
+        "data.lists.dev": str(data / "dev.parquet"),
+        "data.collections.validation": listed,
+        "data.collections.test": listed,
+        "data.reading": f"{{cache: {tmp_path / 'cache'}}}",
+        "trainer.logger.save_dir": str(tmp_path / "runs"),
+        "trainer.logger.name": "run",
+    }
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Trainer]:
+    """Runs `fit` up to the call of the Trainer and returns it, fully set up."""
+    seen: list[Trainer] = []
+
+    def remember(trainer: Trainer, model: Any, **_: Any) -> None:
+        seen.append(trainer)
+
+    monkeypatch.setattr(Trainer, "fit", remember)
+
+    def parse(arguments: list[str]) -> Trainer:
+        main(arguments)
+        return seen[-1]
+
+    return parse
+
+
+def test_every_folder_of_parts_has_a_key() -> None:
+    assert {part.parent.name for part in PARTS} == set(KEYS)
+
+
+@each_yaml
+def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
+    told = header(path)
+    assert list(told) == ["purpose", "before", "run", "try"]
+    assert all(told.values())
+    assert told["run"].startswith("python -m dr_lightning ")
+
+
+@each_yaml
+def test_paths_in_the_header_exist(path: Path) -> None:
+    told = " ".join(header(path).values())
+    for name in re.findall(r"configs/\S+\.yaml", told):
+        assert (ROOT / name).is_file(), name
+    for name in re.findall(r"\.\./\w+/\w+\.yaml", told):
+        assert (path.parent / name).is_file(), name
+
+
+@each_yaml
+def test_command_and_override_of_the_header_parse(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    told = header(path)
+    run = shlex.split(told["run"].replace("...", ""))[3:]
+    override = shlex.split(told["try"].split("where")[0].replace("...", ""))
+    if run[0] == "fit":
+        base = [] if "--config" in run else ["--config", str(BASE)]
+        arguments = ["fit", *base, *run[1:], *override, "--print_config"]
+    else:
+        arguments = [*run, *override, "--print_config"]
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", PARTS, ids=lambda part: f"{part.parent.name}/{part.stem}"
+)
+def test_every_part_is_instantiated(
+    path: Path, tiny: dict[str, str], parsed: Callable[[list[str]], Trainer]
+) -> None:
+    trainer = parsed([*command(path), *options(tiny | ON_CPU)])
+    assert trainer.callbacks
+
+
+@each_experiment
+def test_every_experiment_trains(
+    path: Path, tiny: dict[str, str], tmp_path: Path
+) -> None:
+    limits = {"trainer.max_epochs": "1", "trainer.max_steps": "1"}
+    main([*command(path), *options(tiny | ON_CPU | limits)])
+    folder = tmp_path / "runs" / "run" / "version_0"
+    written = {file.name for file in folder.iterdir()}
+    assert {"config.yaml", "metrics.csv", "run.json", "model"} <= written
+    saved = {file.name for file in (folder / "checkpoints").iterdir()}
+    assert "last.ckpt" in saved
+    assert saved & {"step-0.ckpt", "step-1.ckpt"}
+
+
+@pytest.mark.parametrize("name", ["bge", "gte", "arctic", "e5"])
+def test_paper_experiments_hold_the_paper_s_constants(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ArXiv 2502.19712: whatever the defaults become, these runs keep its numbers."""
+    path = CONFIGS / "experiment" / f"paper_{name}.yaml"
+    with pytest.raises(SystemExit):
+        main([*command(path), "--print_config"])
+    config = yaml.safe_load(capsys.readouterr().out)
+    trainer, model = config["trainer"], config["model"]
+    assert (trainer["max_epochs"], trainer["gradient_clip_val"]) == (30, 1.0)
+    assert trainer["precision"] == "bf16-mixed"
+    optimizer = model["optimizer"]["init_args"]
+    assert (optimizer["lr"], optimizer["weight_decay"]) == (2e-4, 0.01)
+    schedule = {"warmup_epochs": 0.5, "warmup_steps": 10, "warmup_share": 0.2}
+    assert model["schedule"] in (None, {**schedule, "decay_epochs": 30, "floor": 0.1})
+    objective = model["objective"]["init_args"]
+    listwise, contrastive = (part["init_args"] for part in objective["objectives"])
+    assert objective["weights"] == [1.0, 0.1]
+    assert listwise["student_temperature"] == 0.05
+    assert listwise["teacher_temperature"] == 0.3
+    assert listwise["scope"] == "list"
+    assert contrastive["temperature"] == 0.01
+    assert contrastive["false_negative_ratio"] == 0.6
+    encoder = model["encoder"]["init_args"]
+    assert encoder["dropout"] == 0
+    assert encoder["query"]["max_tokens"] == 64
+    assert encoder["passage"]["max_tokens"] == 512
+    batching = config["data"]["init_args"]["batching"]
+    assert batching["order"]["init_args"]["size"] == 4096
+    assert batching["sampling"] == {"length": 20, "method": "top"}
+
+
+@pytest.mark.parametrize(
+    ("name", "pooling", "query", "passage"),
+    [
+        ("bge", "cls", "Represent this sentence for searching relevant passages: ", ""),
+        ("gte", "cls", "", ""),
+        (
+            "arctic",
+            "cls",
+            "Represent this sentence for searching relevant passages: ",
+            "",
+        ),
+        ("e5", "mean", "query: ", "passage: "),
+    ],
+)
+def test_encoders_of_the_paper_pool_and_prompt_as_published(
+    name: str, pooling: str, query: str, passage: str
+) -> None:
+    part = yaml.safe_load((CONFIGS / "encoder" / f"{name}.yaml").read_text("utf-8"))
+    settings = part["init_args"]
+    assert settings["pooling"] == pooling
+    assert settings["query"]["prompt"] == query
+    assert settings["passage"]["prompt"] == passage

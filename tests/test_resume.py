@@ -1,0 +1,194 @@
+"""A run that was killed and taken up again ends with the weights of one that was not."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from dr_lightning.callbacks import (
+    EvaluateBase,
+    EvaluateRetrieval,
+    RunSummary,
+    StopEarly,
+)
+from dr_lightning.callbacks.evaluate_retrieval import SubCorpus
+from dr_lightning.data.training_lists import ListSampling
+from tests.training_runs import Run, train, write_lists
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+QUERIES = 18  # 5 batches an epoch, the last one of 2 queries
+VALIDATED: dict[str, Any] = {"limit_val_batches": 1.0}
+
+
+class Save(ModelCheckpoint):
+    """Saves after each optimizer step; then kills the process after one of them."""
+
+    def __init__(self, folder: Path, kill_after: int = 0) -> None:
+        super().__init__(
+            folder, "{step}", save_top_k=-1, every_n_train_steps=1, monitor=None
+        )
+        self.kill_after = kill_after
+
+    def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        super().on_train_batch_end(trainer, *arguments)
+        if self._last_global_step_saved == self.kill_after > 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillInValidation(Callback):
+    """Kills the process when a validation has begun."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_validation_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Terminate(Callback):
+    """Sends the process what a scheduler sends before it takes the machine away."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def evaluation() -> list[Callback]:
+    return [
+        EvaluateBase(),
+        EvaluateRetrieval(["nDCG@10"], sub_corpus=SubCorpus(top=1, random=2)),
+        StopEarly(patience=9),
+        RunSummary(),
+    ]
+
+
+RUNS = {
+    "plain": Run(),
+    "accumulated": Run(trainer={"accumulate_grad_batches": 2}),
+    "workers": Run(workers=2),
+    "random lists": Run(sampling=ListSampling(3, "random"), workers=2),
+    "dropout": Run(dropout=0.3),
+    "dropout, accumulated": Run(dropout=0.3, trainer={"accumulate_grad_batches": 2}),
+    "evaluated": Run(dropout=0.3, trainer=VALIDATED, callbacks=evaluation),
+    "evaluated inside": Run(
+        dropout=0.3,
+        trainer=VALIDATED | {"val_check_interval": 2},
+        callbacks=evaluation,
+    ),
+}
+
+
+def extended(run: Run, *more: Callback, **trainer: Any) -> Run:
+    return Run(
+        run.order,
+        run.sampling,
+        run.workers,
+        run.dropout,
+        run.recompute,
+        run.optimizer,
+        run.trainer | {"enable_checkpointing": True} | trainer,
+        lambda: [*run.callbacks(), *more],
+    )
+
+
+def _alone(job: Callable[[], Any]) -> None:
+    torch.set_num_threads(1)
+    job()
+
+
+def exit_code(job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Runs a job in a process of its own, forked from one that only has imports."""
+    monkeypatch.syspath_prepend(ROOT)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["dr_lightning.training", "tests.training_runs"])
+    process = context.Process(target=_alone, args=(job,))
+    process.start()
+    process.join(300)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lists(tmp_path_factory.mktemp("resume") / "data", QUERIES)
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path) -> Callable[[str], dict[str, Any]]:
+    """The runs that nothing stops, each made once; with a checkpoint a step."""
+    done: dict[str, dict[str, Any]] = {}
+
+    def run(name: str) -> dict[str, Any]:
+        if name not in done:
+            folder = data.parent / name
+            done[name] = train(extended(RUNS[name], Save(folder)), data, folder)
+        return done[name]
+
+    return run
+
+
+def killed(run: Run, data: Path, folder: Path, step: int, *more: Callback) -> None:
+    train(extended(run, *more, Save(folder, step)), data, folder)
+
+
+def resumed(run: Run, data: Path, home: Path, checkpoint: Path) -> dict[str, Any]:
+    folder = home / "resumed"
+    return train(extended(run, Save(folder)), data, folder, ckpt_path=str(checkpoint))
+
+
+def same(one: dict[str, Any], two: dict[str, Any]) -> None:
+    assert one["step"] == two["step"]
+    assert one["weights"].keys() == two["weights"].keys()
+    for name, weight in one["weights"].items():
+        assert torch.equal(weight, two["weights"][name]), name
+    assert torch.equal(one["losses"][-len(two["losses"]) :], two["losses"])
+    assert one["metrics"] == two["metrics"]
+
+
+# Optimizer steps: 5 an epoch, accumulated 3. First and last of an epoch, and between.
+MOMENTS = [
+    *(("plain", step) for step in (1, 4, 5, 6, 8)),
+    *(("accumulated", step) for step in (1, 3, 4, 5)),
+    *(("workers", step) for step in (4, 5)),
+    *(("random lists", step) for step in (3, 5)),
+    *(("dropout", step) for step in (2, 5)),
+    *(("dropout, accumulated", step) for step in (2, 3)),
+    *(("evaluated", step) for step in (3, 5, 6)),
+    *(("evaluated inside", step) for step in (2, 3, 5)),
+]
+
+
+@pytest.mark.parametrize(("name", "step"), MOMENTS)
+def test_killed_after_a_step(
+    name: str,
+    step: int,
+    data: Path,
+    tmp_path: Path,
+    whole: Callable[[str], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = RUNS[name]
+    job = partial(killed_run, name, data, tmp_path, step)
+    assert exit_code(job, monkeypatch) == -signal.SIGKILL
+    checkpoint = tmp_path / f"step={step}.ckpt"
+    same(whole(name), resumed(run, data, tmp_path, checkpoint))
+
+
+def killed_run(name: str, data: Path, folder: Path, step: int) -> None:
+    killed(RUNS[name], data, folder, step)
