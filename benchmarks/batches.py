@@ -2,21 +2,24 @@
 
 How many distinct passages stand in a batch, how many tokens a query then costs, and
 how many queries a second a training step reaches. Six queries a passage: each is the
-passage's embedding moved a little, its list the passage and the nearest others. How far
-they are moved is set by the data: `siblings_overlap` tells the mean Jaccard overlap of
-the lists of one passage's queries; where a collection's own train queries share a
-passage, theirs is told too.
+passage's embedding moved a little, its list the passage and the nearest others. They
+are moved so far that the lists of one passage's queries overlap (mean Jaccard) as much
+as those of the collection's own train queries that share a passage.
 
 A second, larger corpus is drawn with the mean and covariance of the real embeddings,
-and with the real lengths; its lines hold counts alone. The steps measured are ours on
-the real corpus; a query's text is the first words of its passage.
+and with the real lengths; its lines hold counts alone. It has no topics, so lists of
+different passages overlap less than on a real corpus of its size.
+
+The steps measured are ours, on the real corpus; a query's text is the first words of
+its passage. Plain batches repeat few passages only where the corpus is large beside
+`queries x list_length`: look at the line whose sizes are yours.
 
     python benchmarks/batches.py --collection BEIR --model MINILM --quick
     python benchmarks/batches.py --collection BEIR --model MINILM --synthetic 100000
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +45,13 @@ from dr_lightning.search import ExactSearch
 
 QUERIES_A_PASSAGE = 6
 QUERY_WORDS = 12
-SAMPLERS = {"plain": PlainBatches, "source": SourceBatches, "cluster": ClusterBatches}
+SAMPLERS: dict[str, Callable[[int], Batches]] = {
+    "plain": PlainBatches,
+    "source": SourceBatches,
+    "cluster": ClusterBatches,
+}
+USUAL_OVERLAP = 0.44
+"""Of SciFact's train queries, for collections whose queries share no passage."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +90,25 @@ def synthetic(real: Corpus, size: int) -> Corpus:
     return Corpus(f"synthetic {size:,}", drawn, tokens)
 
 
-def sibling_lists(corpus: Corpus, length: int, shift: float) -> TrainingLists:
+def sibling_lists(
+    corpus: Corpus, length: int, shift: float, sources: int | None = None
+) -> TrainingLists:
     """Six lists for each passage: itself first, then those nearest to a moved point.
 
     Args:
         corpus: The passages.
         length: Passages a list.
         shift: Length of the random move relative to the embedding.
+        sources: How many passages are asked for, the first ones; null = all.
     """
     generator = torch.Generator().manual_seed(2)
     embedding = torch.from_numpy(corpus.embedding)
     search = ExactSearch()
     search.index(embedding)
-    source = torch.arange(len(embedding)).repeat_interleave(QUERIES_A_PASSAGE)
+    count = min(sources or len(embedding), len(embedding))
+    source = torch.arange(count).repeat_interleave(QUERIES_A_PASSAGE)
     found = []
-    for part in source.split(12_000):
+    for part in torch.split(source, 12_000):
         # The difference of two passages: a move within the space that passages fill.
         one, other = (
             embedding[torch.randint(len(embedding), part.shape, generator=generator)]
@@ -132,6 +145,22 @@ def overlap(lists: TrainingLists) -> float | None:
         one, other = (set(lists.passage[rows[pair]]) for rows in (first, second))
         values.append(len(one & other) / len(one | other))
     return round(float(np.mean(values)), 3) if values else None
+
+
+def fitting_shift(corpus: Corpus, length: int, wanted: float) -> float:
+    """The move of a query at which siblings overlap as wanted, by bisection.
+
+    Args:
+        corpus: The passages.
+        length: Passages a list.
+        wanted: Mean Jaccard overlap of two lists of one passage.
+    """
+    low, high = 0.0, 2.0
+    for _ in range(6):
+        shift = (low + high) / 2
+        found = overlap(sibling_lists(corpus, length, shift, sources=200))
+        low, high = (shift, high) if (found or 0) > wanted else (low, shift)
+    return shift
 
 
 def counts(
@@ -214,12 +243,13 @@ def real_corpus(shared: Setting) -> tuple[Corpus, list[str]]:
 
 
 def results(
-    shared: Setting, sizes: list[int], others: list[int], shift: float, length: int
+    shared: Setting, sizes: list[int], others: list[int], length: int
 ) -> Iterator[dict[str, object]]:
     """A line of counts for each corpus and batch size."""
     real, _ = real_corpus(shared)
-    human = overlap(human_lists(shared, length).lists)
+    wanted = overlap(human_lists(shared, length).lists) or USUAL_OVERLAP
     for corpus in [real, *(synthetic(real, size) for size in others)]:
+        shift = fitting_shift(corpus, length, wanted)
         lists = sibling_lists(corpus, length, shift)
         for size in sizes:
             yield {
@@ -227,19 +257,17 @@ def results(
                 "passages": len(corpus.embedding),
                 "lists": len(lists),
                 "siblings_overlap": overlap(lists),
-                "siblings_overlap_of_train_queries": human,
                 "queries": size,
                 "slots": size * length,
                 "samplers": counts(corpus, lists, size),
             }
 
 
-def measured(
-    shared: Setting, size: int, turns: int, shift: float, length: int
-) -> dict[str, object]:
+def measured(shared: Setting, size: int, turns: int, length: int) -> dict[str, object]:
     """Steps on the real corpus, whose queries are the first words of passages."""
     real, texts = real_corpus(shared)
-    lists = sibling_lists(real, length, shift)
+    wanted = overlap(human_lists(shared, length).lists) or USUAL_OVERLAP
+    lists = sibling_lists(real, length, fitting_shift(real, length, wanted))
     query = [
         " ".join(texts[source].split()[:QUERY_WORDS]) for source in lists.passage[:, 0]
     ]
@@ -256,18 +284,17 @@ def main() -> None:
     arguments.add_argument("--queries", type=int, nargs="+", help="batch sizes")
     arguments.add_argument("--step-queries", type=int, help="a batch of the steps")
     arguments.add_argument("--turns", type=int, default=1)
-    arguments.add_argument("--shift", type=float, default=0.7, help="of a query")
     options = arguments.parse_args()
     size = by_size(options)
     shared = setting(options)
     length = size(4, 20, 20)
     sizes = options.queries or ([4] if options.smoke else [64, 512, 4096])
     others = options.synthetic or [size(60, 20_000, 100_000)]
-    fixed = {"list_length": length, "shift": options.shift, "machine": machine(shared)}
-    for line in results(shared, sizes, others, options.shift, length):
+    fixed = {"list_length": length, "machine": machine(shared)}
+    for line in results(shared, sizes, others, length):
         print(json.dumps(fixed | line), flush=True)
     step_size = options.step_queries or size(4, 32, 512)
-    line = measured(shared, step_size, options.turns, options.shift, length)
+    line = measured(shared, step_size, options.turns, length)
     print(json.dumps(fixed | line), flush=True)
 
 

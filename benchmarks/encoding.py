@@ -4,8 +4,8 @@ Both sides get the same texts, weights, token limit and threads, and give the sa
 embeddings. Ours is counted with tokenising into a new token store, theirs with the
 tokenising that `encode` does; both are also told apart. Lines: float32 for every
 `--batch-tokens`, then bfloat16 autocast, against theirs in float32 and (not with
---quick) under the same autocast. With `--qrels SPLIT`, nDCG@10 in both precisions; where `--passages`
-takes a part of the corpus, the judged passages are in it.
+--quick) under the same autocast. With `--qrels SPLIT`, nDCG@10 in both precisions;
+where `--passages` takes a part of the corpus, the judged passages are in it.
 
 bfloat16 pays where the processor multiplies it: see `bf16_instructions`.
 
@@ -196,7 +196,7 @@ def ndcg(ours: Ours, rows: NDArray[np.int64], split: str) -> dict[str, float]:
     tokenization, device = ours.encoder.tokenization, ours.encoder.device
     texts = queries.lazy().select("text")
     store = token_store(texts, tokenization, "query", ours.setting.cache)
-    found = {}
+    found: dict[str, float] = {}
     precisions: tuple[Precision, ...] = ("32", "bf16")
     for precision in precisions:
         with autocast(device, precision):

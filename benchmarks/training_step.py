@@ -24,7 +24,7 @@ the batch. Ours tokenises once instead, before: `tokenise_once_seconds`.
 import json
 import multiprocessing
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -189,12 +189,12 @@ class PaperLoop:
         loss = slot_info_nce(
             embedded[: len(rows)], embedded[len(rows) :], torch.from_numpy(lists)
         )
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         assert embedded.grad is not None  # noqa: S101
         start = 0
         for part in parts:
             gradient = embedded.grad[start : start + len(part[0])]
-            self._encode(*part).backward(gradient)
+            self._encode(*part).backward(gradient)  # type: ignore[no-untyped-call]
             start += len(part[0])
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -235,7 +235,7 @@ def slot_info_nce(query: Tensor, slots: Tensor, lists: Tensor) -> Tensor:
     return functional.cross_entropy(logits, own)
 
 
-SIDES = {
+SIDES: dict[str, Callable[[Task], Side]] = {
     "ours": Ours,
     "sentence_transformers": SentenceTransformers,
     "paper_loop": PaperLoop,
@@ -248,7 +248,7 @@ _held: dict[str, tuple[Side, Task]] = {}
 def build(name: str, task: Task) -> None:
     """Builds a side in its process, and takes a small step that is not timed."""
     task.setting.use_threads()
-    side: Side = SIDES[name](task)  # type: ignore[abstract]
+    side = SIDES[name](task)
     side.step(np.arange(2))
     _held["side"] = side, task
 

@@ -44,7 +44,7 @@ def in_turn(
     """
     found: dict[str, list[Turn]] = {name: [] for name in sides}
     for turn in range(turns):
-        names = list(sides) if turn % 2 == 0 else list(reversed(sides))
+        names = list(sides)[:: 1 if turn % 2 == 0 else -1]
         for name in names:
             found[name].append(sides[name](turn))
     return found

@@ -348,7 +348,7 @@ class BiEncoder(LightningModule):
         limit = trainer.limit_train_batches
         if limit is not None:
             batches = min(batches, limit) if isinstance(limit, int) else batches * limit
-        per_epoch = max(-(-batches // trainer.accumulate_grad_batches), 1.0)
+        per_epoch = max(-(-float(batches) // trainer.accumulate_grad_batches), 1.0)
         ends = [trainer.max_steps] if trainer.max_steps > 0 else []
         if trainer.max_epochs is not None and trainer.max_epochs > 0:
             ends.append(int(per_epoch * trainer.max_epochs))

@@ -8,7 +8,7 @@ def factors(schedule: LinearSchedule, per_epoch: float, total: int) -> list[floa
 
 
 def test_a_long_run_warms_up_for_half_an_epoch() -> None:
-    values = factors(LinearSchedule(), 100, 4000)
+    values = factors(LinearSchedule(), 100.0, 4000)
     assert values[0] == pytest.approx(1 / 50)
     assert values[49] == values[50] == 1
     # From step 50 to 0 at epoch 30, hence halfway at 1525, never under a tenth.
@@ -18,20 +18,20 @@ def test_a_long_run_warms_up_for_half_an_epoch() -> None:
 
 
 def test_a_short_epoch_warms_up_for_ten_steps() -> None:
-    values = factors(LinearSchedule(), 4, 120)
+    values = factors(LinearSchedule(), 4.0, 120)
     assert values[:10] == pytest.approx([step / 10 for step in range(1, 11)])
     assert values[10] == 1
     assert values[65] == pytest.approx(0.5)
 
 
 def test_a_short_run_spends_at_most_a_fifth_on_it() -> None:
-    values = factors(LinearSchedule(), 5, 10)
+    values = factors(LinearSchedule(), 5.0, 10)
     assert values[:3] == pytest.approx([1 / 2, 1, 1])
-    assert factors(LinearSchedule(), 1, 2)[0] == 1
+    assert factors(LinearSchedule(), 1.0, 2)[0] == 1
 
 
 def test_every_factor_is_above_zero_and_none_above_one() -> None:
-    for per_epoch in (0.5, 1, 3, 40):
+    for per_epoch in (0.5, 1.0, 3.0, 40.0):
         for total in (1, 7, 100):
             values = factors(LinearSchedule(floor=0.01), per_epoch, total)
             assert all(0 < value <= 1 for value in values)
