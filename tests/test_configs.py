@@ -11,7 +11,7 @@ import yaml
 from lightning.pytorch import Trainer
 
 from dr_lightning.cli import main
-from tests.tiny_data import write_tiny
+from tests.tiny_options import ON_CPU, as_options, tiny_options
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
@@ -26,13 +26,6 @@ KEYS = {
     "objective": "model.objective",
     "optimizer": "model.optimizer",
     "trainer": "trainer",
-}
-# What a machine without GPU, hub and collections puts in place of the settings.
-ON_CPU = {
-    "trainer.accelerator": "cpu",
-    "trainer.devices": "1",
-    "trainer.strategy": "auto",
-    "trainer.precision": "32-true",
 }
 BASE = CONFIGS / "experiment" / "scifact_both.yaml"
 
@@ -61,43 +54,22 @@ def command(path: Path) -> list[str]:
     return ["fit", "--config", str(BASE), f"--{KEYS[path.parent.name]}", str(path)]
 
 
-def options(values: dict[str, str]) -> list[str]:
-    return [f"--{name}={value}" for name, value in values.items()]
-
-
 @pytest.fixture
 def tiny(tmp_path: Path, tiny_encoder_dir: Path) -> dict[str, str]:
-    """Options that put a tiny model and tiny data in place of the real ones."""
-    data = write_tiny(tmp_path / "tiny")
-    names = ("corpus", "queries", "qrels")
-    collection = {name: str(data / f"{name}.parquet") for name in names}
-    listed = yaml.safe_dump(
-        [{"name": "tiny"} | collection], default_flow_style=True, width=10_000
-    ).strip()
-    return {
-        "model.encoder.backbone": str(tiny_encoder_dir),
-        "data.corpus": str(data / "corpus.parquet"),
-        "data.lists.train": str(data / "train.parquet"),
-        "data.lists.dev": str(data / "dev.parquet"),
-        "data.collections.validation": listed,
-        "data.collections.test": listed,
-        "data.reading": f"{{cache: {tmp_path / 'cache'}}}",
-        "trainer.logger.save_dir": str(tmp_path / "runs"),
-        "trainer.logger.name": "run",
-    }
+    return tiny_options(tmp_path, tiny_encoder_dir)
 
 
 @pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Trainer]:
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
     """Runs `fit` up to the call of the Trainer and returns it, fully set up."""
-    seen: list[Trainer] = []
+    seen: list[Any] = []
 
     def remember(trainer: Trainer, model: Any, **_: Any) -> None:
         seen.append(trainer)
 
     monkeypatch.setattr(Trainer, "fit", remember)
 
-    def parse(arguments: list[str]) -> Trainer:
+    def parse(arguments: list[str]) -> Any:
         main(arguments)
         return seen[-1]
 
@@ -148,9 +120,9 @@ def test_command_and_override_of_the_header_parse(
     "path", PARTS, ids=lambda part: f"{part.parent.name}/{part.stem}"
 )
 def test_every_part_is_instantiated(
-    path: Path, tiny: dict[str, str], parsed: Callable[[list[str]], Trainer]
+    path: Path, tiny: dict[str, str], parsed: Callable[[list[str]], Any]
 ) -> None:
-    trainer = parsed([*command(path), *options(tiny | ON_CPU)])
+    trainer = parsed([*command(path), *as_options(tiny | ON_CPU)])
     assert trainer.callbacks
 
 
@@ -159,7 +131,7 @@ def test_every_part_is_instantiated(
 def test_every_experiment_trains(
     path: Path, tiny: dict[str, str], tmp_path: Path
 ) -> None:
-    main([*command(path), *options(tiny | ON_CPU | {"trainer.max_steps": "1"})])
+    main([*command(path), *as_options(tiny | ON_CPU | {"trainer.max_steps": "1"})])
     folder = tmp_path / "runs" / "run" / "version_0"
     written = {file.name for file in folder.iterdir()}
     assert {"config.yaml", "metrics.csv", "run.json", "model"} <= written

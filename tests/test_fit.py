@@ -261,6 +261,13 @@ def test_lists_of_one_passage_are_refused_by_kl_and_taken_by_info_nce(
     main(["fit", "--config", str(write(config, tmp_path / "d.yaml"))])
 
 
+def test_temperatures_far_apart_are_told(config: Config, tmp_path: Path) -> None:
+    config["model"]["objective"] = parts("ListwiseKL", teacher_temperature=0.05)
+    config["trainer"]["max_epochs"] = 1
+    with pytest.warns(UserWarning, match="Set the objective's teacher_temperature"):
+        fit(config, tmp_path)
+
+
 def test_a_strategy_that_is_not_proven_is_refused(
     config: Config, tmp_path: Path
 ) -> None:

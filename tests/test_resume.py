@@ -137,19 +137,19 @@ def whole(data: Path) -> Callable[[str], dict[str, Any]]:
     def run(name: str) -> dict[str, Any]:
         if name not in done:
             folder = data.parent / name
-            done[name] = train(extended(RUNS[name], Save(folder)), data, folder)
+            done[name] = train(extended(RUNS[name], Save(folder / "saved")), data, folder)
         return done[name]
 
     return run
 
 
 def killed(run: Run, data: Path, folder: Path, step: int, *more: Callback) -> None:
-    train(extended(run, *more, Save(folder, step)), data, folder)
+    train(extended(run, *more, Save(folder / "saved", step)), data, folder)
 
 
 def resumed(run: Run, data: Path, home: Path, checkpoint: Path) -> dict[str, Any]:
     folder = home / "resumed"
-    return train(extended(run, Save(folder)), data, folder, ckpt_path=str(checkpoint))
+    return train(extended(run, Save(folder / "saved")), data, folder, ckpt_path=str(checkpoint))
 
 
 def same(one: dict[str, Any], two: dict[str, Any]) -> None:
@@ -186,7 +186,7 @@ def test_killed_after_a_step(
     run = RUNS[name]
     job = partial(killed_run, name, data, tmp_path, step)
     assert exit_code(job, monkeypatch) == -signal.SIGKILL
-    checkpoint = tmp_path / f"step={step}.ckpt"
+    checkpoint = tmp_path / "saved" / f"step={step}.ckpt"
     same(whole(name), resumed(run, data, tmp_path, checkpoint))
 
 

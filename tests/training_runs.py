@@ -149,7 +149,7 @@ def train(
         callbacks=[recorder, *run.callbacks()],
         **options,
     )
-    module = data_module(run, data, folder / "cache")
+    module = data_module(run, data, data / "cache")
     trainer.fit(model, datamodule=module, ckpt_path=ckpt_path)
     return {
         "losses": torch.stack(recorder.losses).double(),

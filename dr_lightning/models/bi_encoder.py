@@ -16,6 +16,7 @@ from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from numpy.typing import NDArray
 from torch import Tensor
@@ -103,6 +104,9 @@ class MicroBatching:
 
 
 CALIBRATION_QUERIES = 256
+ENTROPY_GAP = 0.5
+"""Nats between teacher's and student's mean entropies from which KL mostly flattens or
+sharpens the student instead of reordering its lists."""
 
 
 class BiEncoder(LightningModule):
@@ -139,6 +143,7 @@ class BiEncoder(LightningModule):
         self.schedule = schedule or LinearSchedule()
         self.micro_batching = micro_batching or MicroBatching()
         self._same_batch_everywhere = False
+        self._entropies_checked = False
         self._seed = 0
 
     @property
@@ -255,6 +260,21 @@ class BiEncoder(LightningModule):
         """The objective over dev lists; a collection's name is the callback's."""
         if not isinstance(batch, str):
             self._loss(batch, "val")
+
+    def on_validation_end(self) -> None:
+        """Warns once where the temperatures do not suit the lists."""
+        logged = self.trainer.callback_metrics
+        names = ("val/teacher_entropy", "val/student_entropy")
+        if self._entropies_checked or not all(name in logged for name in names):
+            return
+        self._entropies_checked = True
+        teacher, student = (float(logged[name]) for name in names)
+        if abs(teacher - student) > ENTROPY_GAP:
+            rank_zero_warn(
+                f"the teacher's lists have a mean entropy of {teacher:.2f} nats, the "
+                f"student's {student:.2f}: listwise KL will mostly change how sharp "
+                "the student is. Set the objective's teacher_temperature to match."
+            )
 
     def test_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Nothing: `RetrievalMetrics` searches the collections."""

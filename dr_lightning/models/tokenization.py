@@ -16,7 +16,7 @@ SHORTEST = 3
 _DEFAULTS = {"query": 64, "passage": 512}  # arXiv 2502.19712
 
 # A prompt is split from its text only where that changes no token of these.
-_PROBES = ("retrieval systems", "3 ways to sort", "Über café", "(x + y)")
+_PROBES = ("retrieval systems", "3 ways", "Über café", "(x + y)", "'s", "::", "\n\n")
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Tokenization:
             sets no limit.
 
     Raises:
-        ValueError: If the tokenizer is not a fast one, cannot pad, or the prompt
-            leaves no room for a text.
+        ValueError: If the tokenizer is not a fast one, changes a text's tokens where it
+            puts special ones around it, or the prompt leaves no room for a text.
     """
 
     def __init__(

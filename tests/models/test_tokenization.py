@@ -18,7 +18,7 @@ from tokenizers import (
 )
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from dr_lightning.models.ragged import ragged
+from dr_lightning.models.ragged import Framing, ragged
 from dr_lightning.models.tokenization import Side, TextFormat, Tokenization
 from tests.training_runs import ENCODER
 
@@ -59,7 +59,7 @@ def _trained(
     backend.post_processor = processors.TemplateProcessing(
         single=frame, special_tokens=ids
     )
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
 
 
 def _byte_level(frame: str = "<s> $A </s>") -> PreTrainedTokenizerFast:
@@ -83,31 +83,49 @@ def _metaspace() -> PreTrainedTokenizerFast:
     trainer = trainers.UnigramTrainer(
         vocab_size=200,
         special_tokens=["<unk>", "<s>", "</s>"],
-        unk_token="<unk>",
+        unk_token="<unk>",  # noqa: S106
         show_progress=False,
     )
     return _trained(backend, trainer, "<s> $A </s>")
 
 
-MAKERS = {
-    "wordpiece": _wordpiece,
-    "byte level": _byte_level,
-    "byte level, end alone": lambda: _byte_level("$A </s>"),
-    "byte level, bare": lambda: _byte_level("$A"),
-    "metaspace": _metaspace,
-}
+@cache
+def _saved(name: str) -> str:
+    """Made once: a unigram vocabulary comes out in another order each time."""
+    makers = {
+        "wordpiece": _wordpiece,
+        "byte level": _byte_level,
+        "byte level, end alone": lambda: _byte_level("$A </s>"),
+        "byte level, bare": lambda: _byte_level("$A"),
+        "metaspace": _metaspace,
+    }
+    return makers[name]().backend_tokenizer.to_str()
+
+
+NAMES = (
+    "wordpiece",
+    "byte level",
+    "byte level, end alone",
+    "byte level, bare",
+    "metaspace",
+)
+
+
+def tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """A tokenizer of one's own: truncation is a state that stays."""
+    backend = Tokenizer.from_str(_saved(name))
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
 
 
 @cache
 def reference(name: str) -> PreTrainedTokenizerFast:
-    return MAKERS[name]()
+    return tokenizer(name)
 
 
 @cache
 def tokenization(name: str, prompt: str) -> Tokenization:
-    # A tokenizer of its own: truncation is a state that stays.
     formats = TextFormat(prompt, LIMIT), TextFormat("", LIMIT)
-    return Tokenization(MAKERS[name](), *formats)
+    return Tokenization(tokenizer(name), *formats)
 
 
 def assembled(ours: Tokenization, texts: list[str], side: Side) -> list[list[int]]:
@@ -132,8 +150,8 @@ TEXTS = st.one_of(
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
-@pytest.mark.parametrize("name", MAKERS)
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))
 @example(texts=["", " ", "  two  spaces  ", "\n", "wing " * 300, "\u0301", "'s", "::"])
 def test_ids_are_those_of_prompt_and_text_together(
@@ -146,3 +164,104 @@ def test_ids_are_those_of_prompt_and_text_together(
         assert found == expected(name, prompt, text, most)
     for text, found in zip(texts, assembled(ours, texts, "passage"), strict=True):
         assert found == expected(name, "", text, LIMIT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("prompt", PROMPTS[:4])
+def test_max_tokens_counts_special_tokens_and_not_the_prompt(
+    name: str, prompt: str
+) -> None:
+    text = "wing speed " * 20
+    own = len(expected(name, prompt + "x", "", 99)) - len(expected(name, "x", "", 99))
+    (found,) = assembled(tokenization(name, prompt), [text], "query")
+    assert len(found) == LIMIT + own
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("prompt", PROMPTS[:3])
+def test_the_position_limit_counts_all(name: str, prompt: str) -> None:
+    formats = TextFormat(prompt, 500), TextFormat(None, 500)
+    ours = Tokenization(tokenizer(name), *formats, position_limit=40)
+    text = "wing speed " * 40
+    for side, before in (("query", prompt), ("passage", "")):
+        (found,) = assembled(ours, [text], side)
+        assert found == expected(name, before, text, 40)
+        assert len(found) == 40
+
+
+def test_a_tokenizer_that_would_cut_or_pad_is_kept_from_it() -> None:
+    cutting = tokenizer("wordpiece")
+    cutting("wing " * 9, truncation=True, max_length=4)
+    cutting.backend_tokenizer.enable_padding(length=7)
+    ours = Tokenization(cutting, TextFormat("", 64), TextFormat("", 64))
+    assert [len(ids) for ids in ours.tokenize(["wing " * 9, "wing"], "query")] == [9, 1]
+
+
+def test_formats_without_limits_have_those_of_the_method() -> None:
+    ours = Tokenization(tokenizer("wordpiece"), TextFormat(), TextFormat())
+    limits = {side: framing.max_tokens for side, framing in ours.framings.items()}
+    assert limits == {"query": 62, "passage": 510}
+
+
+def test_the_fingerprint_tells_what_changes_the_stored_ids() -> None:
+    words, bytes_ = tokenizer("wordpiece"), tokenizer("byte level")
+
+    def fingerprint(of: PreTrainedTokenizerFast, prompt: str, limit: int = 9) -> str:
+        formats = TextFormat(prompt, limit), TextFormat("", 9)
+        return Tokenization(of, *formats).fingerprint("query")
+
+    # WordPiece stores the text alone; byte-pair stores the prompt's last space too.
+    assert fingerprint(words, "") == fingerprint(words, "query: ", 64)
+    assert fingerprint(bytes_, "") != fingerprint(bytes_, "query: ")
+    assert fingerprint(words, "") != fingerprint(bytes_, "")
+
+
+def test_padding_is_on_the_right_and_masked() -> None:
+    framing = Framing(prefix=(101, 7), suffix=(102,), pad=0, max_tokens=2)
+    ids, mask = ragged([[5], [], [8, 9, 10]]).pad(np.array([2, 0, 1]), framing)
+    assert ids.tolist() == [
+        [101, 7, 8, 9, 102],
+        [101, 7, 5, 102, 0],
+        [101, 7, 102, 0, 0],
+    ]
+    assert mask.sum(1).tolist() == [5, 4, 3]
+    texts = ragged([[5], [], [8, 9, 10]])
+    assert texts.padded_lengths(framing).tolist() == [4, 3, 5]
+    kept = texts.take(np.array([2, 0]), 2)
+    assert kept.lengths.tolist() == [2, 1]
+
+
+def test_texts_without_any_token_are_framed() -> None:
+    framing = Framing(prefix=(), suffix=(102,), pad=0, max_tokens=2)
+    ids, mask = ragged([[], []]).pad(np.arange(2), framing)
+    assert ids.tolist() == [[102], [102]]
+    assert mask.all()
+
+
+def test_limits_without_room_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_tokens must be at least 3, but got 2"):
+        TextFormat(max_tokens=2)
+    message = r"the prompt 'query: query: ' leaves no room .*\(the backbone takes 6\)"
+    with pytest.raises(ValueError, match=message):
+        Tokenization(
+            tokenizer("wordpiece"), TextFormat("query: query: "), TextFormat(), 6
+        )
+
+
+def test_a_tokenizer_without_a_fast_version_is_refused() -> None:
+    from transformers import BertTokenizerLegacy
+
+    slow = BertTokenizerLegacy(str(ENCODER / "vocab.txt"))
+    with pytest.raises(ValueError, match="BertTokenizerLegacy has no fast version"):
+        Tokenization(slow, TextFormat(), TextFormat())
+
+
+def test_a_frame_that_changes_the_text_is_refused() -> None:
+    backend = Tokenizer.from_str(_saved("wordpiece"))
+    ids = [("[CLS]", backend.token_to_id("[CLS]"))]
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS]", special_tokens=ids
+    )
+    odd = PreTrainedTokenizerFast(tokenizer_object=backend)
+    with pytest.raises(ValueError, match="changes a text's tokens with its frame"):
+        Tokenization(odd, TextFormat(), TextFormat())
