@@ -1,4 +1,4 @@
-"""A run that was killed and taken up again ends with the weights of one that was not."""
+"""A run that was killed and taken up again ends as one that was not."""
 
 import multiprocessing
 import os
@@ -109,6 +109,8 @@ def extended(run: Run, *more: Callback, **trainer: Any) -> Run:
 
 def _alone(job: Callable[[], Any]) -> None:
     torch.set_num_threads(1)
+    # As in a usual process: workers of a fork server would outlive a killed parent.
+    multiprocessing.set_start_method("fork", force=True)
     job()
 
 
@@ -137,19 +139,19 @@ def whole(data: Path) -> Callable[[str], dict[str, Any]]:
     def run(name: str) -> dict[str, Any]:
         if name not in done:
             folder = data.parent / name
-            done[name] = train(extended(RUNS[name], Save(folder / "saved")), data, folder)
+            done[name] = train(
+                extended(RUNS[name], Save(folder / "saved")), data, folder
+            )
         return done[name]
 
     return run
 
 
-def killed(run: Run, data: Path, folder: Path, step: int, *more: Callback) -> None:
-    train(extended(run, *more, Save(folder / "saved", step)), data, folder)
-
-
 def resumed(run: Run, data: Path, home: Path, checkpoint: Path) -> dict[str, Any]:
     folder = home / "resumed"
-    return train(extended(run, Save(folder / "saved")), data, folder, ckpt_path=str(checkpoint))
+    return train(
+        extended(run, Save(folder / "saved")), data, folder, ckpt_path=str(checkpoint)
+    )
 
 
 def same(one: dict[str, Any], two: dict[str, Any]) -> None:
@@ -163,15 +165,19 @@ def same(one: dict[str, Any], two: dict[str, Any]) -> None:
 
 # Optimizer steps: 5 an epoch, accumulated 3. First and last of an epoch, and between.
 MOMENTS = [
-    *(("plain", step) for step in (1, 4, 5, 6, 8)),
-    *(("accumulated", step) for step in (1, 3, 4, 5)),
+    *(("plain", step) for step in (1, 4, 5, 6)),
+    *(("accumulated", step) for step in (1, 3, 4)),
     *(("workers", step) for step in (4, 5)),
-    *(("random lists", step) for step in (3, 5)),
+    ("random lists", 3),
     *(("dropout", step) for step in (2, 5)),
     *(("dropout, accumulated", step) for step in (2, 3)),
-    *(("evaluated", step) for step in (3, 5, 6)),
+    *(("evaluated", step) for step in (3, 5)),
     *(("evaluated inside", step) for step in (2, 3, 5)),
 ]
+
+
+def killed_after(name: str, data: Path, folder: Path, step: int) -> None:
+    train(extended(RUNS[name], Save(folder / "saved", step)), data, folder)
 
 
 @pytest.mark.parametrize(("name", "step"), MOMENTS)
@@ -183,12 +189,70 @@ def test_killed_after_a_step(
     whole: Callable[[str], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = RUNS[name]
-    job = partial(killed_run, name, data, tmp_path, step)
+    job = partial(killed_after, name, data, tmp_path, step)
     assert exit_code(job, monkeypatch) == -signal.SIGKILL
     checkpoint = tmp_path / "saved" / f"step={step}.ckpt"
-    same(whole(name), resumed(run, data, tmp_path, checkpoint))
+    same(whole(name), resumed(RUNS[name], data, tmp_path, checkpoint))
 
 
-def killed_run(name: str, data: Path, folder: Path, step: int) -> None:
-    killed(RUNS[name], data, folder, step)
+def killed_validating(name: str, data: Path, folder: Path, step: int) -> None:
+    run = extended(RUNS[name], KillInValidation(step), Save(folder / "saved"))
+    train(run, data, folder)
+
+
+def test_killed_in_a_validation(
+    data: Path,
+    tmp_path: Path,
+    whole: Callable[[str], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = partial(killed_validating, "evaluated", data, tmp_path, 5)
+    assert exit_code(job, monkeypatch) == -signal.SIGKILL
+    checkpoint = tmp_path / "saved" / "step=5.ckpt"
+    same(whole("evaluated"), resumed(RUNS["evaluated"], data, tmp_path, checkpoint))
+
+
+def terminated(name: str, data: Path, folder: Path, batch: int) -> None:
+    train(extended(RUNS[name], Terminate(batch), Save(folder / "saved")), data, folder)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4, 5])
+def test_terminated_in_a_batch(
+    batch: int,
+    data: Path,
+    tmp_path: Path,
+    whole: Callable[[str], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Inside an accumulation, at its end, in the last and in the first of an epoch."""
+    job = partial(terminated, "dropout, accumulated", data, tmp_path, batch)
+    assert exit_code(job, monkeypatch) != 0
+    last = max((tmp_path / "saved").glob("*.ckpt"), key=lambda path: path.name)
+    run = RUNS["dropout, accumulated"]
+    same(whole("dropout, accumulated"), resumed(run, data, tmp_path, last))
+
+
+def savers(folder: Path) -> list[Callback]:
+    """After each validation, at the end of each epoch, and when an exception comes."""
+    return [
+        ModelCheckpoint(
+            folder, "val-{step}", monitor="val/loss", save_top_k=-1, save_last="link"
+        ),
+        ModelCheckpoint(
+            folder, "epoch-{step}", save_top_k=-1, save_on_train_epoch_end=True
+        ),
+    ]
+
+
+def test_checkpoints_of_validations_and_epochs_are_as_good(
+    data: Path, tmp_path: Path, whole: Callable[[str], dict[str, Any]]
+) -> None:
+    run = RUNS["evaluated inside"]
+    train(extended(run, *savers(tmp_path / "saved")), data, tmp_path)
+    found = sorted((tmp_path / "saved").glob("*-step=*.ckpt"))
+    assert len(found) == 7
+    for number, checkpoint in enumerate(found):
+        home = tmp_path / str(number)
+        again = extended(run, *savers(home / "saved"))
+        result = train(again, data, home, ckpt_path=str(checkpoint))
+        same(whole("evaluated inside"), result)

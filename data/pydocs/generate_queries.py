@@ -9,6 +9,7 @@ Run:  python data/pydocs/generate_queries.py --model MODEL_FOLDER
 
 import logging
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import polars as pl
 import torch
 from jsonargparse import auto_cli
 from prompts import EXAMPLES, INSTRUCTIONS, drop_reason, first_line
-from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dr_lightning import artefacts, schemas
@@ -28,9 +28,12 @@ PASSAGE_WORDS = 60
 """Words of a passage that the model reads."""
 MIN_PASSAGE_WORDS = 8
 """Shorter texts are only sampled when all others are used up."""
-
 BLOCK = 768
 """Passages that are sorted by length together: a run with a larger count goes on."""
+SAMPLING = {"do_sample": True, "temperature": 0.8, "top_p": 0.9, "top_k": 0}
+"""Without `top_p` a model of this size strays into other languages and topics."""
+MAX_TOKENS = 32
+"""Of an answer: 20 words are asked for."""
 
 
 class Writer:
@@ -38,22 +41,16 @@ class Writer:
 
     Args:
         model: A folder with a causal language model and its chat template.
-        temperature: Of the sampling.
-        max_tokens: Longest answer.
     """
 
-    def __init__(self, model: Path, temperature: float, max_tokens: int) -> None:
+    def __init__(self, model: Path) -> None:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(model, padding_side="left")
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         self.model = loaded.eval()
         # An answer is one line: a line break ends it like the model's own mark.
         ends = [self.tokenizer.convert_tokens_to_ids(t) for t in ("Ċ", "ĊĊ")]
-        self.options = {
-            "do_sample": True,
-            "temperature": temperature,
-            "top_k": 0,
-            "top_p": 0.9,
-            "max_new_tokens": max_tokens,
+        self.options = SAMPLING | {
+            "max_new_tokens": MAX_TOKENS,
             "eos_token_id": [self.tokenizer.eos_token_id, *ends],
             "pad_token_id": self.tokenizer.pad_token_id,
         }
@@ -66,17 +63,16 @@ class Writer:
             chat: Instruction and examples, shared by all.
             passages: The last message of each.
         """
-        prefix = self.tokenizer.apply_chat_template(chat, tokenize=False)
-        ends = [
-            self.tokenizer.apply_chat_template(
-                [*chat, {"role": "user", "content": passage}],
-                tokenize=False,
-                add_generation_prompt=True,
-            )[len(prefix) :]
-            for passage in passages
-        ]
+        template = self.tokenizer.apply_chat_template
+        prefix = template(chat, tokenize=False)
+        messages = [[*chat, {"role": "user", "content": text}] for text in passages]
+        prompts = template(messages, tokenize=False, add_generation_prompt=True)
         shared = self.tokenizer(prefix, return_tensors="pt")["input_ids"]
-        own = self.tokenizer(ends, return_tensors="pt", padding=True)
+        own = self.tokenizer(
+            [prompt[len(prefix) :] for prompt in prompts],
+            return_tensors="pt",
+            padding=True,
+        )
         cache = self.model(shared, use_cache=True, logits_to_keep=1).past_key_values
         cache.batch_repeat_interleave(len(passages))
         shared = shared.expand(len(passages), -1)
@@ -113,6 +109,19 @@ def sample(corpus: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
     )
 
 
+def batches(rows: pl.DataFrame, batch_size: int) -> Iterator[pl.DataFrame]:
+    """Yields rows of one type and of similar length.
+
+    Args:
+        rows: What `sample` drew.
+        batch_size: Rows of a batch; the last of a type and block has fewer.
+    """
+    for block in rows.iter_slices(BLOCK):
+        by_length = block.sort(pl.col("prompt").str.len_chars())
+        for kind in by_length.partition_by("query_type", maintain_order=True):
+            yield from kind.iter_slices(batch_size)
+
+
 def chat(query_type: str, source: random.Random) -> list[dict[str, str]]:
     """The instruction of a type and three examples at random.
 
@@ -127,68 +136,22 @@ def chat(query_type: str, source: random.Random) -> list[dict[str, str]]:
     return messages
 
 
-def generate_queries(
-    model: Path,
-    corpus: Path = HERE / "corpus.parquet",
-    out: Path = HERE / "queries.parquet",
-    count: int = 1500,
-    batch_size: int = 32,
-    temperature: float = 0.8,
-    max_tokens: int = 32,
-    seed: int = 13,
-    overwrite: bool = False,
-) -> None:
-    """Write training queries for a sample of the corpus.
+def write_part(writer: Writer, batch: pl.DataFrame, part: Path, seed: str) -> None:
+    """Writes the answers to one batch, under a temporary name first.
 
     Args:
-        model: A folder with a chat model.
-        corpus: The corpus that `make_corpus.py` wrote.
-        out: The queries to write; parts lie in a folder beside it until then.
-        count: Passages to write for.
-        batch_size: Passages that are written for at once.
-        temperature: Of the sampling.
-        max_tokens: Longest answer.
-        seed: Of sample, examples and answers.
-        overwrite: Whether out may be replaced.
+        writer: The model.
+        batch: Rows of one type.
+        part: Where to.
+        seed: Of examples and answers.
     """
-    manifest = artefacts.Manifest(
-        stage="generate_queries",
-        settings={"model": model.name, "count": count, "batch_size": batch_size}
-        | {"temperature": temperature, "max_tokens": max_tokens, "seed": seed},
-        inputs={"corpus": corpus},
-    )
-    artefacts.refuse_existing(out, overwrite)
-    rows = sample(artefacts.read(corpus, schemas.CORPUS), count, seed)
-    parts = out.with_suffix(".parts")
-    parts.mkdir(exist_ok=True)
-    writer = Writer(model, temperature, max_tokens)
-    batches = [
-        batch
-        for block in rows.iter_slices(BLOCK)
-        for kind in block.sort(pl.col("prompt").str.len_chars()).partition_by(
-            "query_type", maintain_order=True
-        )
-        for batch in kind.iter_slices(batch_size)
-    ]
-    for number, batch in enumerate(tqdm(batches, desc="queries")):
-        part = parts / f"{number:04d}.parquet"
-        if not part.exists():
-            source = random.Random(f"{seed} {number}")  # noqa: S311 - no secret
-            torch.manual_seed(source.getrandbits(32))
-            messages = chat(batch["query_type"][0], source)
-            answers = writer.write(messages, batch["prompt"].to_list())
-            batch.with_columns(answer=pl.Series(answers)).write_parquet(part)
-    written = pl.concat([pl.read_parquet(p) for p in sorted(parts.glob("*.parquet"))])
-    queries, manifest.dropped = finish(written)
-    manifest.counts = {"passages": len(written), "queries": len(queries)}
-    artefacts.write(queries, out, schemas.QUERIES, manifest, overwrite)
-    logger.info(
-        "generate_queries: %s passages -> %s queries in %s (dropped %s)",
-        f"{len(written):,}",
-        f"{len(queries):,}",
-        out,
-        manifest.dropped,
-    )
+    source = random.Random(seed)  # noqa: S311 - no secret
+    torch.manual_seed(source.getrandbits(32))
+    messages = chat(batch["query_type"][0], source)
+    answers = writer.write(messages, batch["prompt"].to_list())
+    work = part.with_suffix(".tmp")
+    batch.with_columns(answer=pl.Series(answers)).write_parquet(work)
+    work.replace(part)
 
 
 def finish(written: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -206,7 +169,51 @@ def finish(written: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
             dropped[reason] += 1
             continue
         kept.append((row["query_id"], text, row["query_type"], row["passage_id"]))
-    return pl.DataFrame(kept, list(schemas.QUERIES.columns), orient="row"), dropped
+    return pl.DataFrame(kept, schemas.QUERIES.columns, orient="row"), dropped
+
+
+def generate_queries(
+    model: Path,
+    corpus: Path = HERE / "corpus.parquet",
+    out: Path = HERE / "queries.parquet",
+    count: int = 1500,
+    batch_size: int = 32,
+    seed: int = 13,
+    overwrite: bool = False,
+) -> None:
+    """Write training queries for a sample of the corpus.
+
+    Args:
+        model: A folder with a chat model.
+        corpus: The corpus that make_corpus.py wrote.
+        out: The queries to write; the parts stay in a folder beside it.
+        count: Passages to write for.
+        batch_size: Passages that are written for at once.
+        seed: Of sample, examples and answers.
+        overwrite: Whether out may be replaced.
+    """
+    manifest = artefacts.Manifest(
+        stage="generate_queries",
+        settings={"model": model.name, "count": count, "batch_size": batch_size}
+        | {"seed": seed, "max_tokens": MAX_TOKENS, **SAMPLING},
+        inputs={"corpus": corpus},
+    )
+    artefacts.refuse_existing(out, overwrite)
+    rows = sample(artefacts.read(corpus, schemas.CORPUS), count, seed)
+    parts = out.with_suffix(".parts")
+    parts.mkdir(parents=True, exist_ok=True)
+    writer = Writer(model)
+    done = []
+    for number, batch in enumerate(batches(rows, batch_size)):
+        part = parts / f"{number:04d}.parquet"
+        if not part.exists():
+            write_part(writer, batch, part, f"{seed} {number}")
+        done.append(pl.read_parquet(part))
+        logger.info("%d of %d passages", sum(map(len, done)), len(rows))
+    queries, manifest.dropped = finish(pl.concat(done))
+    manifest.counts = {"passages": len(rows), "queries": len(queries)}
+    artefacts.write(queries, out, schemas.QUERIES, manifest, overwrite)
+    logger.info("%d queries in %s (%s)", len(queries), out, manifest.dropped)
 
 
 if __name__ == "__main__":
