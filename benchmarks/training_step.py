@@ -392,8 +392,7 @@ def main() -> None:
         names = list(options.sides)
         print(json.dumps(line | speed(task, names, queries, options.turns)), flush=True)
     if options.part != "speed" and not options.quick:
-        most = min(809, len(material.query))
-        sizes = [size(2, 0, 128), size(4, 0, most)]
+        sizes = [4] if options.smoke else [128, min(809, len(material.query))]
         print(json.dumps(line | {"queries": sizes} | memory(task, sizes)), flush=True)
 
 

@@ -121,7 +121,7 @@ def exit_code(job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
     context.set_forkserver_preload(["dr_lightning.training", "tests.training_runs"])
     process = context.Process(target=_alone, args=(job,))
     process.start()
-    process.join(300)
+    process.join(600)
     assert process.exitcode is not None
     return process.exitcode
 
@@ -159,8 +159,10 @@ def same(one: dict[str, Any], two: dict[str, Any]) -> None:
     assert one["weights"].keys() == two["weights"].keys()
     for name, weight in one["weights"].items():
         assert torch.equal(weight, two["weights"][name]), name
-    assert torch.equal(one["losses"][-len(two["losses"]) :], two["losses"])
-    assert one["metrics"] == two["metrics"]
+    left = len(two["losses"])
+    assert torch.equal(one["losses"][len(one["losses"]) - left :], two["losses"])
+    if left:  # a run that has nothing left to do logs nothing
+        assert one["metrics"] == two["metrics"]
 
 
 # Optimizer steps: 5 an epoch, accumulated 3. First and last of an epoch, and between.
@@ -216,7 +218,11 @@ def terminated(name: str, data: Path, folder: Path, batch: int) -> None:
     train(extended(RUNS[name], Terminate(batch), Save(folder / "saved")), data, folder)
 
 
-@pytest.mark.parametrize("batch", [2, 3, 4, 5])
+# Optimizer steps done when the batch that the signal came in has ended.
+STEPS = {2: 1, 3: 2, 4: 3, 5: 3}
+
+
+@pytest.mark.parametrize("batch", STEPS)
 def test_terminated_in_a_batch(
     batch: int,
     data: Path,
@@ -226,14 +232,15 @@ def test_terminated_in_a_batch(
 ) -> None:
     """Inside an accumulation, at its end, in the last and in the first of an epoch."""
     job = partial(terminated, "dropout, accumulated", data, tmp_path, batch)
-    assert exit_code(job, monkeypatch) != 0
+    assert exit_code(job, monkeypatch) == 0  # Lightning leaves as from `sys.exit()`
     last = max((tmp_path / "saved").glob("*.ckpt"), key=lambda path: path.name)
+    assert last.name == f"step={STEPS[batch]}.ckpt"
     run = RUNS["dropout, accumulated"]
     same(whole("dropout, accumulated"), resumed(run, data, tmp_path, last))
 
 
 def savers(folder: Path) -> list[Callback]:
-    """After each validation, at the end of each epoch, and when an exception comes."""
+    """After each validation, and at the end of each epoch."""
     return [
         ModelCheckpoint(
             folder, "val-{step}", monitor="val/loss", save_top_k=-1, save_last="link"

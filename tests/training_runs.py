@@ -152,7 +152,7 @@ def train(
     module = data_module(run, data, data / "cache")
     trainer.fit(model, datamodule=module, ckpt_path=ckpt_path)
     return {
-        "losses": torch.stack(recorder.losses).double(),
+        "losses": torch.tensor([x.item() for x in recorder.losses], dtype=torch.double),
         "weights": {k: v.double() for k, v in model.state_dict().items()},
         "metrics": {k: v.item() for k, v in trainer.callback_metrics.items()},
         "step": trainer.global_step,

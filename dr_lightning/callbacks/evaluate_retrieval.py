@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dr_lightning import artefacts, schemas, trec
+from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.data.collections import LoadedCollection
 from dr_lightning.data.retrieval import RetrievalDataModule
 from dr_lightning.distributed import (
@@ -194,14 +195,14 @@ class EvaluateRetrieval(Callback):
         metric.update(own, top.rows[own], top.scores[own])
         values = {name: value.item() for name, value in metric.compute().items()}
         per_query = metric.per_query()
-        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asked on all ranks
+        root = run_folder(trainer)
         if trainer.is_global_zero:
             if self._is_base(trainer) and self.sub_corpus is not None:
                 self._rows[collection.name] = _part(
                     self.sub_corpus, collection, top.rows
                 )
-            if self.write_runs:
-                folder = folder / "retrieval" / f"{stage}-{trainer.global_step}"
+            if self.write_runs and root is not None:
+                folder = root / "retrieval" / f"{stage}-{trainer.global_step}"
                 self._write(trainer.global_step, collection, folder, top, per_query)
         self._rows = gather_object(self._rows)[0]
         return values

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.callbacks.run_summary import RUN_FILE
 from dr_lightning.export import load_weights, write_model
 from dr_lightning.models.bi_encoder import BiEncoder
@@ -32,8 +33,8 @@ class ExportEncoder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the folder, then puts the last weights back."""
-        root = Path(trainer.log_dir or trainer.default_root_dir)  # asked on all ranks
-        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
+        root = run_folder(trainer)
+        if not trainer.is_global_zero or root is None:
             return
         encoder = cast(BiEncoder, pl_module).encoder
         folder = self.folder or root / "model"

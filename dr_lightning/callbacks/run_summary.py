@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dr_lightning import artefacts
+from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.data.token_store import TokenStore
 from dr_lightning.models.bi_encoder import BiEncoder
@@ -30,7 +31,7 @@ class RunSummary(Callback):
 
     Writes `run.json` into the run's folder: versions, sizes, fingerprints of the data,
     every evaluation with its step, and seconds. It is written anew at each evaluation,
-    so a run that crashed has one too.
+    so a run that crashed has one too; without a logger there is no folder and no file.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class RunSummary(Callback):
         self.facts: dict[str, Any] = {}
         self.started = time.monotonic()
         self.earlier_seconds = 0.0
-        self._folder = Path()
+        self._folder: Path | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Evaluations so far."""
@@ -57,7 +58,7 @@ class RunSummary(Callback):
         """Tells batches, steps and what is cut."""
         self.started = time.monotonic()
         # Ranks ask each other for it, so not where one of them may be alone.
-        self._folder = Path(trainer.log_dir or trainer.default_root_dir)
+        self._folder = run_folder(trainer)
         data = getattr(trainer, "datamodule", None)
         if isinstance(data, TrainingListDataModule) and isinstance(
             pl_module, BiEncoder
@@ -95,7 +96,7 @@ class RunSummary(Callback):
         return self.earlier_seconds + time.monotonic() - self.started
 
     def _write(self, trainer: Trainer, status: str) -> None:
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         record = {

@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.data.retrieval import RetrievalDataModule
 from dr_lightning.data.token_store import TokenStore
 from dr_lightning.distributed import rank, world_size
@@ -41,7 +42,7 @@ class WriteEmbeddings(Callback):
     ) -> None:
         """Encodes this rank's share of each collection."""
         data = cast(RetrievalDataModule, trainer.datamodule)  # type: ignore[attr-defined]
-        root = Path(trainer.log_dir or trainer.default_root_dir)
+        root = run_folder(trainer) or Path(trainer.default_root_dir)
         for collection in data.loaded(data.collections.test):
             folder = (self.folder or root / "embeddings") / collection.name
             folder.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ def micro_batches(
 
     Example:
         >>> [rows.tolist() for rows in micro_batches(np.array([2, 9, 3, 8]), 16)]
-        [[1], [3], [2, 0]]
+        [[1], [3, 2], [0]]
         >>> [rows.tolist() for rows in micro_batches(np.array([2, 9, 3, 8]), 18)]
         [[1, 3], [2, 0]]
     """

@@ -51,8 +51,8 @@ class LinearSchedule:
             A number in (0, 1].
 
         Example:
-            >>> schedule = LinearSchedule(warmup_steps=2, warmup_epochs=0)
-            >>> [round(schedule.factor(step, 1, 30), 2) for step in (0, 1, 2, 16, 29)]
+            >>> schedule = LinearSchedule(warmup_steps=2, warmup_epochs=0.0)
+            >>> [round(schedule.factor(step, 1.0, 30), 2) for step in (0, 1, 2, 16, 29)]
             [0.5, 1.0, 1.0, 0.5, 0.1]
         """
         wanted = max(self.warmup_steps, self.warmup_epochs * steps_per_epoch)

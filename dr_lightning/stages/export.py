@@ -30,6 +30,9 @@ def export(
     if out.exists() and not overwrite:
         msg = f"{out} exists. Choose another folder or set overwrite: true."
         raise ValueError(msg)
+    if not checkpoint.is_file():
+        msg = f"{checkpoint}: no such checkpoint. Give a .ckpt file that `fit` wrote."
+        raise ValueError(msg)
     config = run_config or checkpoint.parent.parent / "config.yaml"
     if not config.is_file():
         msg = f"{config}: no such file. Give the run's config.yaml with --run_config."
