@@ -16,7 +16,8 @@ from dr_lightning import artefacts, schemas
 from dr_lightning.data import PlainBatches, TrainingListDataModule
 from dr_lightning.data.batches import Batches
 from dr_lightning.data.collections import Collection, Collections
-from dr_lightning.data.lists_module import ListBatching, ListFiles
+from dr_lightning.data.list_sources import ListFiles
+from dr_lightning.data.lists_module import ListBatching
 from dr_lightning.data.retrieval import Reading
 from dr_lightning.data.training_lists import ListSampling
 from dr_lightning.models.bi_encoder import BiEncoder, MicroBatching

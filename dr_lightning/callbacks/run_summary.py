@@ -31,7 +31,7 @@ class RunSummary(Callback):
 
     Writes `run.json` into the run's folder: versions, sizes, fingerprints of the data,
     every evaluation with its step, and seconds. It is written anew at each evaluation,
-    so a run that crashed has one too; without a logger there is no folder and no file.
+    so a run that crashed has one too; `fast_dev_run` writes none.
     """
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ def trainer(fn: str = "fit", sanity_checking: bool = False, **values: float) -> 
 def stops_after(callback: StopEarly, *evaluations: dict[str, float]) -> int | None:
     """The number of the evaluation that stopped the run; None if none did."""
     for number, values in enumerate(evaluations):
-        at = trainer(**values)
+        at = trainer(**values)  # type: ignore[arg-type]
         callback.on_validation_end(at, None)  # type: ignore[arg-type]
         if at.should_stop:
             return number

@@ -117,7 +117,7 @@ def test_workers_do_not_change_the_batches(data: Path) -> None:
     items = dataset(data, SAMPLING)
     batches = [(epoch, np.arange(row, row + 3)) for epoch in (0, 1) for row in (0, 9)]
     alone = [items[item] for item in batches]
-    for workers in (1, 3):
+    for workers in (1, 2):
         loader: DataLoader[Any] = DataLoader(
             items, batch_size=None, sampler=batches, num_workers=workers
         )

@@ -99,7 +99,7 @@ def test_a_build_that_was_killed_leaves_nothing_that_is_used(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_add_header", killed)
-    monkeypatch.setattr(module.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(module.shutil, "rmtree", lambda *_, **__: None)  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):  # as SIGKILL, which cleans nothing up
         store(tmp_path)
     (left,) = folders(tmp_path)

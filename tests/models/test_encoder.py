@@ -63,7 +63,7 @@ def test_a_text_is_embedded_as_by_the_backbone_alone(
     pooling: Pooling, normalize: bool
 ) -> None:
     encoder = Encoder(str(ENCODER), pooling, normalize)
-    backbone = BertModel.from_pretrained(ENCODER, add_pooling_layer=False).eval()
+    backbone = BertModel.from_pretrained(ENCODER, add_pooling_layer=False).eval()  # type: ignore[no-untyped-call]
     tokenizer = AutoTokenizer.from_pretrained(ENCODER)
     found = embed(encoder, TEXTS)
     for text, vector in zip(TEXTS, found, strict=True):
@@ -141,7 +141,7 @@ def test_dropout_outside_its_range_is_refused() -> None:
 
 
 def test_there_is_no_pooler(tmp_path: Path) -> None:
-    BertModel(_bert()).save_pretrained(tmp_path)
+    BertModel(_bert()).save_pretrained(tmp_path)  # type: ignore[no-untyped-call]
     AutoTokenizer.from_pretrained(ENCODER).save_pretrained(tmp_path)
     encoder = Encoder(str(tmp_path), "cls")
     assert not [name for name, _ in encoder.named_parameters() if "pooler" in name]

@@ -40,12 +40,12 @@ def test_every_factor_is_above_zero_and_none_above_one() -> None:
 @pytest.mark.parametrize("name", ["warmup_share", "floor"])
 def test_shares_lie_between_zero_and_one(name: str) -> None:
     with pytest.raises(ValueError, match=rf"{name} must be in \[0, 1\], but got 1.5"):
-        LinearSchedule(**{name: 1.5})
+        LinearSchedule(**{name: 1.5})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["warmup_epochs", "decay_epochs"])
 def test_lengths_are_not_negative(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 0, but got -1"):
-        LinearSchedule(**{name: -1.0})
+        LinearSchedule(**{name: -1.0})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="warmup_steps must be at least 0"):
         LinearSchedule(warmup_steps=-1)

@@ -47,7 +47,7 @@ LIMIT = 12
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
-    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(ENCODER)
+    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(ENCODER)  # type: ignore[assignment]
     return tokenizer
 
 
@@ -59,7 +59,7 @@ def _trained(
     backend.post_processor = processors.TemplateProcessing(
         single=frame, special_tokens=ids
     )
-    return PreTrainedTokenizerFast(tokenizer_object=backend)
+    return PreTrainedTokenizerFast(tokenizer_object=backend)  # type: ignore[no-untyped-call]
 
 
 def _byte_level(frame: str = "<s> $A </s>") -> PreTrainedTokenizerFast:
@@ -114,7 +114,7 @@ NAMES = (
 def tokenizer(name: str) -> PreTrainedTokenizerFast:
     """A tokenizer of one's own: truncation is a state that stays."""
     backend = Tokenizer.from_str(_saved(name))
-    return PreTrainedTokenizerFast(tokenizer_object=backend)
+    return PreTrainedTokenizerFast(tokenizer_object=backend)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -186,7 +186,7 @@ def test_the_position_limit_counts_all(name: str, prompt: str) -> None:
     ours = Tokenization(tokenizer(name), *formats, position_limit=40)
     text = "wing speed " * 40
     for side, before in (("query", prompt), ("passage", "")):
-        (found,) = assembled(ours, [text], side)
+        (found,) = assembled(ours, [text], side)  # type: ignore[arg-type]
         assert found == expected(name, before, text, 40)
         assert len(found) == 40
 
@@ -259,7 +259,7 @@ class Slow(PreTrainedTokenizer):
 
 def test_a_tokenizer_without_a_fast_version_is_refused() -> None:
     with pytest.raises(ValueError, match="Slow has no fast version; give a model"):
-        Tokenization(Slow(), TextFormat(), TextFormat())
+        Tokenization(Slow(), TextFormat(), TextFormat())  # type: ignore[no-untyped-call]
 
 
 def test_a_frame_that_changes_the_text_is_refused(
