@@ -47,18 +47,25 @@ def callbacks() -> list[Callback]:
 RUNS = {
     # The last batch of an epoch has one query: one of two ranks answers for none.
     "float64": Run(optimizer=sgd, trainer=FLOAT64),
-    "adamw": Run(optimizer=adamw, trainer=FLOAT64),
-    "odd size": Run(PlainBatches(3), optimizer=sgd, trainer=FLOAT64),
-    "single queries": Run(
-        PlainBatches(1), optimizer=sgd, trainer=FLOAT64 | {"max_epochs": 1}
+    "accumulated": Run(
+        PlainBatches(3),
+        optimizer=sgd,
+        trainer=FLOAT64 | {"accumulate_grad_batches": 2},
     ),
-    "accumulated": Run(optimizer=sgd, trainer=FLOAT64 | {"accumulate_grad_batches": 2}),
-    "no recompute": Run(
-        SourceBatches(4), recompute=False, optimizer=sgd, trainer=FLOAT64
+    "single queries": Run(
+        SourceBatches(1),
+        recompute=False,
+        optimizer=sgd,
+        trainer=FLOAT64 | {"max_steps": 8},
     ),
     "float32": Run(optimizer=sgd),
-    "bfloat16": Run(optimizer=sgd, trainer={"precision": "bf16-mixed"}),
+    # Not clipped: the length of a gradient must show in what rounding leaves.
+    "bfloat16": Run(
+        optimizer=sgd,
+        trainer={"precision": "bf16-mixed", "gradient_clip_val": None},
+    ),
     "evaluated": Run(
+        optimizer=adamw,
         trainer=FLOAT64 | {"limit_val_batches": 1.0, "enable_checkpointing": True},
         callbacks=callbacks,
     ),
@@ -66,9 +73,9 @@ RUNS = {
 # Losses are about 2, weights about 0.25. A rank's micro-batches are not those of one
 # process, so sums are rounded in another order: float64 leaves nothing of it, bfloat16
 # has three decimal digits.
-LOSS = {"float32": 1e-5, "bfloat16": 2e-2}
-WEIGHT = {"float32": 1e-5, "bfloat16": 2e-2}
-EXACT = 1e-9
+LOSS = {"float32": 1e-5, "bfloat16": 1e-2}
+WEIGHT = {"float32": 1e-5, "bfloat16": 1e-2}
+EXACT = 1e-10  # AdamW makes 1e-12 out of gradients that should be 0
 
 
 def _rank(process: int, port: int, folder: str) -> None:
