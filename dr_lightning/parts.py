@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 import re
 from collections.abc import Mapping
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-
-logger = logging.getLogger(__name__)
 
 _SHARD = re.compile(r"([1-9]\d*)/([1-9]\d*)")
 

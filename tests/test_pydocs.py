@@ -231,9 +231,6 @@ def test_training_queries(corpus: pl.DataFrame) -> None:
     assert not held_out & {plain(text) for text in queries["text"]}
 
 
-@pytest.mark.skipif(
-    not (PYDOCS / "teacher_scores.parquet").exists(), reason="no teacher scores yet"
-)
 def test_teacher_scores_belong_to_the_training_queries(corpus: pl.DataFrame) -> None:
     scores = artefacts.read(PYDOCS / "teacher_scores.parquet", schemas.TEACHER_SCORES)
     queries = artefacts.read(PYDOCS / "queries.parquet", schemas.QUERIES)

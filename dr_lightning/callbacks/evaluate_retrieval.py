@@ -1,6 +1,5 @@
 """Retrieval metrics in the loop: encode the corpus, search it exactly, judge."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,6 @@ from dr_lightning.models.dealing import deal
 from dr_lightning.models.encoding import BATCH_TOKENS, encode
 from dr_lightning.retrieval import run_frame
 from dr_lightning.search import ExactSearch, Search, TopK, merge_top_k
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_MEASURES = ("nDCG@10", "R@100", "RR@10")
 

@@ -28,7 +28,7 @@ OUTPUTS = {
 }
 
 
-def curate_files(
+def curate(
     queries: list[Path] | Path,
     out: Path,
     teacher_scores: list[Path] | Path | None = None,
@@ -39,7 +39,23 @@ def curate_files(
     seed: int = 13,
     overwrite: bool = False,
 ) -> None:
-    """Reads queries and scores, writes train and dev lists; see the `curate` command.
+    """Turn queries and teacher scores into training lists.
+
+    Writes train.parquet and dev.parquet, and dev_queries.parquet and dev_qrels.parquet
+    (the positive of each dev list, relevance 1), with a manifest each. No passage has
+    queries on both sides.
+
+    Args:
+        queries: Queries; several files are joined.
+        out: Folder to write.
+        teacher_scores: Scores of the teacher; of several teachers, each is normalised
+            and their mean taken over the candidates that all of them scored.
+        candidates: A run, in place of teacher scores: makes lists for InfoNCE alone.
+        qrels: Judgements; needed for human queries, which have no source passage.
+        rules: Lengths, percentiles and filters.
+        dev_share: Share of the lists for dev, above 0 and below 1.
+        seed: Seed of the split.
+        overwrite: Replace what is there.
 
     Raises:
         ValueError: If the options do not fit together, an input breaks its schema, an

@@ -4,15 +4,12 @@ The order of an epoch's batches is a pure function of (seed, epoch), so it is th
 on every rank and after a restart.
 """
 
-import logging
 from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dr_lightning.data.training_lists import EMPTY, TrainingLists
-
-logger = logging.getLogger(__name__)
 
 SMALL_CORPUS_SHARE = 4
 

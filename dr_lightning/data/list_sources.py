@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from dr_lightning import artefacts
-from dr_lightning.curation.files import curate_files
+from dr_lightning.curation.files import curate
 from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
 from dr_lightning.data.token_store import default_cache
 
@@ -75,7 +75,7 @@ class ScoredQueries:
         return ListFiles(folder / "train.parquet", folder / "dev.parquet")
 
     def _write(self, folder: Path) -> None:
-        curate_files(
+        curate(
             self.queries,
             folder,
             self.teacher_scores,

@@ -1,6 +1,5 @@
 """The LightningDataModule that makes batches from training lists."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +31,6 @@ from dr_lightning.data.training_lists import (
     training_lists,
 )
 from dr_lightning.models.tokenization import Tokenization
-
-logger = logging.getLogger(__name__)
 
 SAMPLE_BATCH = 32
 

@@ -1,6 +1,5 @@
 """`search`: the best passages for a typed query."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -13,8 +12,6 @@ from dr_lightning.data.collections import load_corpus
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
-
-logger = logging.getLogger(__name__)
 
 
 def search(
