@@ -77,6 +77,24 @@ CORPUS = Schema(
     key=("passage_id",),
     written_by="ingest",
 )
+DROPPED = Schema(
+    name="dropped",
+    columns={
+        "passage_id": _STRING,
+        "reason": _STRING,
+        "representative_id": _STRING,
+    },
+    key=("passage_id",),
+    written_by="deduplicate",
+    nullable=frozenset({"representative_id"}),
+    rules=(
+        Rule(
+            "representative_id",
+            "is the dropped passage itself",
+            pl.col("representative_id") == pl.col("passage_id"),
+        ),
+    ),
+)
 QUERIES = Schema(
     name="queries",
     columns={

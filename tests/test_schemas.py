@@ -8,6 +8,7 @@ import pytest
 
 from dr_lightning.schemas import (
     CORPUS,
+    DROPPED,
     QRELS,
     QUERIES,
     RUN,
@@ -19,6 +20,11 @@ from dr_lightning.schemas import (
 
 ROWS: dict[str, dict[str, list[Any]]] = {
     "corpus": {"passage_id": ["a", "b"], "title": ["", "t"], "text": ["x", ""]},
+    "dropped": {
+        "passage_id": ["a", "b"],
+        "reason": ["too_short", "equal"],
+        "representative_id": [None, "c"],
+    },
     "queries": {
         "query_id": ["p", "q"],
         "text": ["who", "why"],
@@ -45,7 +51,7 @@ ROWS: dict[str, dict[str, list[Any]]] = {
         "excluded_id": [["c"], []],
     },
 }
-SCHEMAS = (CORPUS, QUERIES, QRELS, RUN, TEACHER_SCORES, TRAINING_LISTS)
+SCHEMAS = (CORPUS, DROPPED, QUERIES, QRELS, RUN, TEACHER_SCORES, TRAINING_LISTS)
 
 
 def frame(schema: Schema, **changes: list[Any]) -> pl.DataFrame:
