@@ -181,8 +181,7 @@ def _containers(distinct: pl.DataFrame, neighbours: int) -> pl.Series:
         .drop("mirror")
     )
     found = [
-        _next_containing(frame, neighbours)
-        for frame in (rows.collect(), mirrored)
+        _next_containing(frame, neighbours) for frame in (rows.collect(), mirrored)
     ]
     forward, backward = found[0], found[1].sort("place")
     return forward.select(

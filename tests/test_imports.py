@@ -12,7 +12,16 @@ PACKAGE = "dr_lightning"
 # From the ground up. A room imports from itself and from lower floors, so rooms of one
 # floor do not know each other.
 FLOORS = [
-    {"deduplication", "distributed", "metrics", "objectives", "parts", "schemas", "search", "texts"},
+    {
+        "deduplication",
+        "distributed",
+        "metrics",
+        "objectives",
+        "parts",
+        "schemas",
+        "search",
+        "texts",
+    },
     {"manifest"},
     {"artefacts"},
     {"curation", "trec"},
