@@ -290,7 +290,7 @@ def main() -> None:
     length = size(4, 20, 20)
     sizes = options.queries or ([4] if options.smoke else [64, 512, 4096])
     others = options.synthetic or [size(60, 20_000, 100_000)]
-    fixed = {"list_length": length, "machine": machine(shared)}
+    fixed = {"list_length": length, "machine": machine(shared.threads, shared.device)}
     for line in results(shared, sizes, others, length):
         print(json.dumps(fixed | line), flush=True)
     step_size = options.step_queries or size(4, 24, 512)

@@ -270,7 +270,10 @@ def main() -> None:
     count = options.passages or size(16, 300, len(passages(shared)))
     rows = chosen(shared, count, options.qrels)
     turns = options.turns or size(1, 3, 3)
-    fixed = {"max_tokens": shared.max_tokens, "machine": machine(shared)}
+    fixed = {
+        "max_tokens": shared.max_tokens,
+        "machine": machine(shared.threads, shared.device),
+    }
     for line in results(
         shared, rows, turns, options.batch_tokens, options.qrels, not options.quick
     ):

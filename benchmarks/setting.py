@@ -113,8 +113,13 @@ def by_size(options: argparse.Namespace) -> Callable[[int, int, int], int]:
     return lambda *numbers: numbers[place]
 
 
-def machine(setting: Setting) -> dict[str, object]:
-    """What the figures depend on, without a name of a host."""
+def machine(threads: int, device: str = "cpu") -> dict[str, object]:
+    """What the figures depend on, without a name of a host.
+
+    Args:
+        threads: Of every side.
+        device: Where the encoder works.
+    """
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.exists() else ""
     name = re.search(r"model name\s*: (.*)", text)
@@ -124,9 +129,9 @@ def machine(setting: Setting) -> dict[str, object]:
         "cores": os.cpu_count(),
         "bf16_instructions": [flag for flag in BF16_FLAGS if flag in flags],
         "load": round(os.getloadavg()[0], 1),
-        "threads": setting.threads,
+        "threads": threads,
         "torch": torch.__version__,
     }
-    if setting.device != "cpu":
+    if device != "cpu":
         found["device"] = torch.cuda.get_device_name()
     return found

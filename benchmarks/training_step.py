@@ -386,7 +386,7 @@ def main() -> None:
         "mini_batch": options.mini_batch,
         "precision": shared.precision,
         "tokenise_once_seconds": tokenise_once(task),
-        "machine": machine(shared),
+        "machine": machine(shared.threads, shared.device),
     }
     if options.part != "memory":
         names = list(options.sides)

@@ -77,6 +77,9 @@ CORPUS = Schema(
     key=("passage_id",),
     written_by="ingest",
 )
+NOT_SAMPLED = "not_sampled"
+"""The reason of a dropped passage that is neither a duplicate nor held out."""
+
 DROPPED = Schema(
     name="dropped",
     columns={

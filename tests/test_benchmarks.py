@@ -123,3 +123,13 @@ def test_metrics_gives_a_line_for_each_contender() -> None:
     metrics = runpy.run_path(str(BENCHMARKS / "metrics.py"))
     lines = list(metrics["time_all"](20, 1))
     assert {line["contender"] for line in lines} >= {"RetrievalMetrics", "pytrec_eval"}
+
+
+def test_deduplication_drops_the_planted_duplicates() -> None:
+    command = [sys.executable, str(BENCHMARKS / "deduplication.py"), "--smoke"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    line = json.loads(done.stdout)
+    assert line["passages"] == 500
+    assert set(line["dropped"]) == {"equal", "contained"}
+    assert line["peak_gib"] > 0

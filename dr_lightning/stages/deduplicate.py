@@ -14,8 +14,7 @@ from dr_lightning.texts import PASSAGE_TEMPLATE, check_template, passage_text
 
 logger = logging.getLogger(__name__)
 
-HELD_OUT, NOT_SAMPLED = "held_out", "not_sampled"
-"""Why a passage is dropped that is neither too short nor a duplicate."""
+HELD_OUT = "held_out"
 
 
 def deduplicate(
@@ -140,7 +139,7 @@ def _dropped(
         rows = pl.int_range(pl.len())
         others = pl.col("reason").is_null() & ~rows.is_in(drawn)
         frame = frame.with_columns(
-            reason=pl.when(others).then(pl.lit(NOT_SAMPLED)).otherwise("reason")
+            reason=pl.when(others).then(pl.lit(schemas.NOT_SAMPLED)).otherwise("reason")
         )
     return frame.drop_nulls("reason")
 
