@@ -6,13 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning import artefacts, schemas
-from dr_lightning.data.collections import load_corpus
 from dr_lightning.data.token_store import token_store
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
 from dr_lightning.search import ExactSearch, Search
-from dr_lightning.texts import PASSAGE_TEMPLATE
+from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +22,7 @@ def retrieve(
     queries: Path,
     out: Path,
     qrels: Path | None = None,
+    dropped: Path | None = None,
     depth: int = 100,
     source_depth: int | None = 20,
     template: str = PASSAGE_TEMPLATE,
@@ -42,6 +42,8 @@ def retrieve(
         queries: The queries artefact.
         out: Where the run goes, a parquet file.
         qrels: Judgements; if given, the run's nDCG@10 and R@100 are told.
+        dropped: What `deduplicate` dropped: these passages are no candidates, except
+            those that were merely not sampled.
         depth: Passages a query.
         source_depth: How deep a query's source passage may stand; null = no filter.
         template: Joins title and text.
@@ -55,7 +57,11 @@ def retrieve(
         msg = f"depth must be at least 1, but got {depth}."
         raise ValueError(msg)
     frame = artefacts.read(queries, schemas.QUERIES)
-    ids, passages = load_corpus(corpus, encoder.tokenization, template, cache)
+    searched = _searched(corpus, dropped)
+    ids = searched.select("passage_id").collect().to_series()
+    passages = token_store(
+        searched.select(passage_text(template)), encoder.tokenization, "passage", cache
+    )
     texts = token_store(
         frame.lazy().select("text"), encoder.tokenization, "query", cache
     )
@@ -63,7 +69,7 @@ def retrieve(
     retriever.index(passages)
     run = run_frame(frame["query_id"], ids, retriever.top(texts, depth))
     kept = run if source_depth is None else consistent(run, frame, source_depth)
-    dropped = {"source passage not among the best": len(run) - len(kept)}
+    lost = {"source passage not among the best": len(run) - len(kept)}
     extra = _quality(run, qrels)
     artefacts.write(
         kept,
@@ -78,9 +84,10 @@ def retrieve(
                 "template": template,
                 "precision": (encoding or Encoding()).precision,
             },
-            inputs={"corpus": corpus, "queries": queries},
+            inputs={"corpus": corpus, "queries": queries}
+            | ({} if dropped is None else {"dropped": dropped}),
             counts={"queries": len(frame), "runs": len(kept), "passages": len(ids)},
-            dropped=dropped,
+            dropped=lost,
             extra=extra,
         ),
         overwrite,
@@ -91,9 +98,21 @@ def retrieve(
         f"{len(ids):,}",
         f"{len(kept):,}",
         depth,
-        ", ".join(f"{count:,} {reason}" for reason, count in dropped.items()),
+        ", ".join(f"{count:,} {reason}" for reason, count in lost.items()),
         "".join(f", {name} {value:.4f}" for name, value in extra.items()),
     )
+
+
+def _searched(corpus: Path, dropped: Path | None) -> pl.LazyFrame:
+    """The passages that may be candidates, in corpus order."""
+    passages = artefacts.scan(corpus, schemas.CORPUS)
+    if dropped is None:
+        return passages
+    # A sample limits what queries are written for, not what they may find.
+    gone = artefacts.scan(dropped, schemas.DROPPED).filter(
+        pl.col("reason") != schemas.NOT_SAMPLED
+    )
+    return passages.join(gone, on="passage_id", how="anti", maintain_order="left")
 
 
 def consistent(

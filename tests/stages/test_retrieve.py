@@ -84,6 +84,30 @@ def test_a_synthetic_query_must_find_its_own_passage(
     assert len(everything) == 24
 
 
+def test_dropped_passages_are_no_candidates_but_unsampled_ones_are(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    reasons = {
+        "river-north": "equal",
+        "bread-west": "held_out",
+        "coin-east": "not_sampled",
+    }
+    frame = pl.DataFrame(
+        {"passage_id": list(reasons), "reason": list(reasons.values())}
+    ).with_columns(representative_id=pl.lit(None, pl.String))
+    path = tmp_path / "dropped.parquet"
+    artefacts.write(frame, path, schemas.DROPPED, artefacts.Manifest(stage="test"))
+    run = retrieve(
+        tiny, model, tmp_path / "run.parquet", "--depth=40", f"--dropped={path}"
+    )
+    whole = retrieve(tiny, model, tmp_path / "whole.parquet", "--depth=40")
+    gone = pl.element().is_in(["river-north", "bread-west"])
+    expected = whole["passage_id"].list.eval(pl.element().filter(~gone))
+    assert run["passage_id"].to_list() == expected.to_list()
+    inputs = artefacts.read_manifest(tmp_path / "run.parquet")["inputs"]
+    assert set(inputs) == {"corpus", "queries", "dropped"}
+
+
 def test_an_output_that_exists_is_not_replaced(
     tiny: Path, model: Path, tmp_path: Path
 ) -> None:
