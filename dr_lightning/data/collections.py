@@ -75,16 +75,22 @@ def load_corpus(
     tokenization: Tokenization,
     template: str = PASSAGE_TEMPLATE,
     cache: Path | None = None,
+    without: pl.LazyFrame | None = None,
 ) -> tuple[pl.Series, TokenStore]:
-    """Passage ids of a corpus and its token store.
+    """Passage ids of a corpus, in its order, and its token store.
 
     Args:
         path: The corpus artefact.
         tokenization: The encoder's tokenizer and formats.
         template: Joins title and text.
         cache: Folder of token stores.
+        without: Column passage_id: passages to leave out; null = none.
     """
     corpus = artefacts.scan(path, schemas.CORPUS)
+    if without is not None:
+        corpus = corpus.join(
+            without, on="passage_id", how="anti", maintain_order="left"
+        )
     ids = corpus.select("passage_id").collect().to_series()
     texts = corpus.select(passage_text(template))
     return ids, token_store(texts, tokenization, "passage", cache)

@@ -6,12 +6,13 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning import artefacts, schemas
+from dr_lightning.data.collections import load_corpus
 from dr_lightning.data.token_store import token_store
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
 from dr_lightning.search import ExactSearch, Search
-from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
+from dr_lightning.texts import PASSAGE_TEMPLATE
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +58,8 @@ def retrieve(
         msg = f"depth must be at least 1, but got {depth}."
         raise ValueError(msg)
     frame = artefacts.read(queries, schemas.QUERIES)
-    searched = _searched(corpus, dropped)
-    ids = searched.select("passage_id").collect().to_series()
-    passages = token_store(
-        searched.select(passage_text(template)), encoder.tokenization, "passage", cache
+    ids, passages = load_corpus(
+        corpus, encoder.tokenization, template, cache, _gone(dropped)
     )
     texts = token_store(
         frame.lazy().select("text"), encoder.tokenization, "query", cache
@@ -103,16 +102,14 @@ def retrieve(
     )
 
 
-def _searched(corpus: Path, dropped: Path | None) -> pl.LazyFrame:
-    """The passages that may be candidates, in corpus order."""
-    passages = artefacts.scan(corpus, schemas.CORPUS)
+def _gone(dropped: Path | None) -> pl.LazyFrame | None:
+    """The passages that are no candidates."""
     if dropped is None:
-        return passages
+        return None
     # A sample limits what queries are written for, not what they may find.
-    gone = artefacts.scan(dropped, schemas.DROPPED).filter(
+    return artefacts.scan(dropped, schemas.DROPPED).filter(
         pl.col("reason") != schemas.NOT_SAMPLED
     )
-    return passages.join(gone, on="passage_id", how="anti", maintain_order="left")
 
 
 def consistent(
