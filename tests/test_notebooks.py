@@ -12,6 +12,7 @@ from tests.tiny_options import as_options, tiny_options
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CALLBACKS = ROOT / "configs" / "callbacks"
 EXPERIMENT = ROOT / "configs" / "experiment" / "scifact_both.yaml"
 
 
@@ -29,12 +30,16 @@ def test_notebook_is_stripped(path: Path) -> None:
 
 @pytest.fixture
 def run(
-    tmp_path: Path, tiny_encoder_dir: Path, monkeypatch: pytest.MonkeyPatch
+    callbacks: str,
+    tmp_path: Path,
+    tiny_encoder_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     options = tiny_options(tmp_path, tiny_encoder_dir) | {
         "model.optimizer.lr": "1e-3",
         "trainer.max_epochs": "2",
         "data.batching.order.size": "4",
+        "trainer.callbacks": str(CALLBACKS / f"{callbacks}.yaml"),
     }
     main(["fit", "--config", str(EXPERIMENT), *as_options(options)])
     folder = tmp_path / "runs" / "run" / "version_0"
@@ -43,7 +48,12 @@ def run(
 
 
 @pytest.mark.slow
-def test_quickstart_run_shows_curves_and_queries(run: Path) -> None:
+@pytest.mark.parametrize(
+    ("callbacks", "end"),
+    [("small_corpus", "val-8"), ("sub_corpus", "last-8")],
+    ids=["part of the corpus alone", "whole corpus at the ends"],
+)
+def test_quickstart_run_shows_curves_and_queries(run: Path, end: str) -> None:
     notebook = read(ROOT / "notebooks" / "quickstart_run.ipynb")
     NotebookClient(
         notebook,
@@ -57,6 +67,6 @@ def test_quickstart_run_shows_curves_and_queries(run: Path) -> None:
     plots = [out for out in outputs if "image/png" in out.get("data", {})]
     assert len(plots) == 3
     texts = "".join(out.get("data", {}).get("text/plain", "") for out in outputs)
-    assert "last-8:" in texts
+    assert f"{end}:" in texts
     assert "where is the" in texts
     assert run.name in texts
