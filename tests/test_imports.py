@@ -26,7 +26,7 @@ FLOORS = [
     {"artefacts"},
     {"curation", "trec"},
     {"models", "sources"},
-    {"data", "export", "retrieval", "scoring"},
+    {"data", "export", "generation", "retrieval", "scoring"},
     {"callbacks", "stages"},
     {"training"},
     {"cli"},

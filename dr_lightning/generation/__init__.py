@@ -1,0 +1,1 @@
+"""What the `generate` stage is made of: query types, requests, engines, answers."""
