@@ -13,6 +13,9 @@ VERBS = {
     "test": "Compute retrieval metrics on the test collections.",
     "predict": "Write embeddings of collections.",
 }
+PIPELINE = {
+    "specialize": "Turn a corpus into a retriever that is better on it: all stages.",
+}
 STAGES = {
     "ingest": "Turn a collection into corpus, queries and qrels.",
     "deduplicate": "Drop passages that another one can stand for, and draw a sample.",
@@ -27,9 +30,13 @@ STAGES = {
 
 def usage() -> str:
     """All commands with a line each."""
-    width = max(map(len, [*VERBS, *STAGES]))
+    width = max(map(len, [*PIPELINE, *VERBS, *STAGES]))
     lines = ["usage: python -m dr_lightning COMMAND [--config FILE] [--option value]"]
-    groups = {"train (LightningCLI)": VERBS, "stages (parquet in, parquet out)": STAGES}
+    groups = {
+        "all in one": PIPELINE,
+        "train (LightningCLI)": VERBS,
+        "stages (parquet in, parquet out)": STAGES,
+    }
     for title, commands in groups.items():
         lines += ["", f"{title}:"]
         lines += [f"  {name:<{width}}  {text}" for name, text in commands.items()]
@@ -64,11 +71,13 @@ def _run(args: list[str]) -> None:
     if command == "--version":
         sys.stdout.write(import_module("dr_lightning").__version__ + "\n")
         return
-    if command not in {*VERBS, *STAGES}:
+    if command not in {*PIPELINE, *VERBS, *STAGES}:
         sys.stderr.write(f"{usage()}\n\nerror: there is no command {command!r}.\n")
         raise SystemExit(2)
     _prepare()
-    if command in VERBS:
+    if command in PIPELINE:
+        import_module("dr_lightning.specialization.command").run(args[1:])
+    elif command in VERBS:
         import_module("dr_lightning.training").run(args)
     else:
         _stage(command, args[1:])

@@ -13,6 +13,7 @@ PACKAGE = "dr_lightning"
 # floor do not know each other.
 FLOORS = [
     {
+        "analysis",
         "deduplication",
         "distributed",
         "metrics",
@@ -29,6 +30,7 @@ FLOORS = [
     {"data", "export", "generation", "retrieval", "scoring"},
     {"callbacks", "stages"},
     {"training"},
+    {"specialization"},
     {"cli"},
     {"__main__"},
 ]

@@ -57,8 +57,8 @@ def evaluate(
         collection: Name, corpus, queries and qrels.
         models: Model folders, hub names or `package:NAME/FOLDER`; the base first.
             `fitted=FOLDER` heads the row with "fitted".
-        runs: Run files to judge too, parquet or TREC: a teacher's ranking, another
-            system's; `name=FILE` too.
+        runs: Run files to judge too, parquet or TREC, and files of teacher scores, for
+            the teacher's ranking; `name=FILE` too.
         out: Folder for runs, per-query values and `metrics.json`; null = only show.
         measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k; null = nDCG@10, R@100, RR@10.
         template: Joins title and text.
@@ -100,6 +100,10 @@ def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:
 
 def _read_run(path: Path) -> pl.DataFrame:
     if path.suffix == ".parquet" or path.is_dir():
+        kind = artefacts.read_manifest(path).get("schema")
+        if kind == schemas.TEACHER_SCORES.name:  # a ranking like any other
+            scores = artefacts.read(path, schemas.TEACHER_SCORES)
+            return scores.rename({"teacher_score": "score"})
         return artefacts.read(path, schemas.RUN)
     return trec.read_run(path)
 

@@ -1,0 +1,1 @@
+"""What runs tell: comparisons of per-query values, with their uncertainty."""

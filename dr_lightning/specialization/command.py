@@ -1,0 +1,71 @@
+"""The `specialize` command: reads, checks what would fail late, plans or runs."""
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from dr_lightning.models.weights import locate
+from dr_lightning.specialization import commands
+from dr_lightning.specialization.options import Settings, read
+from dr_lightning.specialization.plan import show_plan
+from dr_lightning.specialization.runner import run as run_steps
+from dr_lightning.specialization.steps import build
+from dr_lightning.training import run as run_verb
+
+EXPORTER = "ExportEncoder"
+
+
+def run(args: Sequence[str]) -> None:
+    """Runs the command.
+
+    Args:
+        args: Its options.
+
+    Raises:
+        ValueError: If an option, a model or the config of `fit` is wrong, which would
+            otherwise show hours later; or if a step fails.
+    """
+    settings = read(args)
+    _check_models(settings)
+    _check_fit(settings)
+    if settings["plan"]:
+        show_plan(settings)
+    else:
+        run_steps(settings)
+
+
+def _check_models(settings: Settings) -> None:
+    for part in ("student", "teacher", "llm"):
+        options = settings[part].get("init_args", {})
+        for name in ("backbone", "model"):
+            if isinstance(options.get(name), str):
+                locate(options[name])
+
+
+def _check_fit(settings: Settings) -> None:
+    """Parses the config of `fit` as the verb itself will."""
+    step = build("fit", settings)
+    if step.base is not None and not step.base.is_file():
+        msg = f"{step.base}: no such file. Give a config of `fit`, or leave fit out."
+        raise ValueError(msg)
+    printed = io.StringIO()
+    with TemporaryDirectory() as folder, redirect_stdout(printed):
+        config = commands.write_yaml(step, Path(folder))
+        try:
+            run_verb([*commands.arguments(step, config), "--print_config"])
+        except SystemExit as stop:
+            if stop.code != 0:
+                raise
+    callbacks: list[Any] = yaml.safe_load(printed.getvalue())["trainer"]["callbacks"]
+    names = {str(one["class_path"]).rpartition(".")[2] for one in callbacks or []}
+    if EXPORTER not in names:
+        msg = (
+            f"{step.base}: trainer.callbacks lacks {EXPORTER}, so `fit` would leave no "
+            f"model folder; it has {', '.join(sorted(names)) or 'none'}. Add it."
+        )
+        raise ValueError(msg)

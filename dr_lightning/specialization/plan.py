@@ -1,0 +1,131 @@
+"""What `specialize --plan` tells: the steps, their state, and what they would cost."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from dr_lightning.specialization import records
+from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.probe import Rates, probe
+from dr_lightning.specialization.steps import Step, build, layout_of, names
+
+TRAINING = 4
+"""Costs of a passage in training, in encodings: forward, again, and backward twice."""
+LIST_LENGTH = 20
+"""Passages of a list where the config of `fit` names no number: its default."""
+
+
+class Cost(NamedTuple):
+    """What a step takes.
+
+    Attributes:
+        work: Counts, in words.
+        seconds: On this machine.
+    """
+
+    work: str
+    seconds: float
+
+
+def show_plan(settings: Settings) -> None:
+    """Prints the plan; nothing is written but to a temporary folder.
+
+    Args:
+        settings: What `options.read` gave.
+    """
+    console = Console(file=sys.stdout)
+    console.print("A probe of a few passages on this machine, then the estimate ...")
+    with TemporaryDirectory(prefix="dr_lightning-plan-") as folder:
+        rates = probe(settings, Path(folder))
+    costs = estimate(settings, rates)
+    table = Table(title="plan", title_justify="left")
+    table.add_column("step")
+    table.add_column("state", overflow="fold")
+    table.add_column("work", overflow="fold")
+    table.add_column("time", justify="right")
+    left = 0.0
+    for name in names(settings):
+        state = _state(name, settings)
+        cost = costs.get(name, Cost("", 0.0))
+        finished = state == "finished"
+        left += 0.0 if finished else cost.seconds
+        table.add_row(name, state, cost.work, "" if finished else _time(cost.seconds))
+    console.print(table)
+    console.print(
+        f"About {_time(left)} in all, at most: queries and pairs are counted before "
+        "anything is dropped, and every epoch is counted. Start-up of each step not "
+        "counted. Nothing was written."
+    )
+
+
+def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
+    """Upper bounds of what the steps take.
+
+    Args:
+        settings: What `options.read` gave.
+        rates: What the probe measured.
+    """
+    budget, test = settings["budget"], settings["test"]
+    queries = budget["queries"]
+    read, written = rates.tokens_read * queries, rates.tokens_written * queries
+    pairs = queries * min(budget["candidates"], rates.passages)
+    shown = budget["epochs"] * queries * _list_length(settings)
+    encode = rates.passages * rates.encode_seconds
+    return {
+        "ingest": Cost(f"{rates.passages:,} passages", 0.0),
+        "deduplicate": Cost(f"{rates.unique:,} of them left", 0.0),
+        "generate": Cost(
+            f"{queries:,} queries; {read:,.0f} tokens read, {written:,.0f} written",
+            queries * rates.query_seconds,
+        ),
+        "retrieve": Cost(f"{rates.passages:,} passages to encode", encode),
+        "score": Cost(
+            f"{pairs:,} pairs, less what fail-fast saves", pairs * rates.pair_seconds
+        ),
+        "fit": Cost(
+            f"{shown:,} list slots in {budget['epochs']} epochs",
+            TRAINING * shown * rates.encode_seconds,
+        ),
+        "base_run": Cost(f"{rates.passages:,} passages to encode", encode),
+        "specialised_run": Cost(f"{rates.passages:,} passages to encode", encode),
+        "teacher_run": Cost(
+            f"{(test or {}).get('teacher_depth', 0)} pairs a test query", 0.0
+        ),
+    }
+
+
+def _list_length(settings: Settings) -> int:
+    base = build("fit", settings).base
+    config: Any = {} if base is None else yaml.safe_load(base.read_text("utf-8"))
+    for key in ("data", "init_args", "batching", "sampling", "length"):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config if isinstance(config, int) else LIST_LENGTH
+
+
+def _state(name: str, settings: Settings) -> str:
+    step = build(name, settings)
+    layout = layout_of(settings)
+    missing = list(_missing(step))
+    if missing:
+        return f"waits for {missing[0].name}"
+    wanted = records.expected(step, layout.work)
+    found = records.Record.load(layout.steps(step.shared) / f"{name}.json")
+    return records.reason(step, layout.work, wanted, found) or "finished"
+
+
+def _missing(step: Step) -> Iterator[Path]:
+    return (path for path in step.reads if not path.exists())
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

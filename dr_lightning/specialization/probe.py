@@ -1,0 +1,114 @@
+"""What each kind of work costs on this machine, measured on a few passages."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from jsonargparse import ArgumentParser
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.data.collections import load_corpus
+from dr_lightning.models.encoder import Encoder
+from dr_lightning.retrieval import Encoding, Retriever
+from dr_lightning.specialization import commands
+from dr_lightning.specialization.layout import Layout
+from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.steps import build, layout_of
+
+PASSAGES = 64
+"""Passages of the probe: little work, but lengths of all kinds."""
+QUERIES = 12
+CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Costs on this machine.
+
+    Args:
+        passages: Passages of the corpus.
+        unique: Those that queries may be written for.
+        tokens_read: Tokens that the engine reads for a query; 0 of a rule.
+        tokens_written: Tokens that it writes for a query.
+        query_seconds: Seconds a query, the engine's start left out.
+        encode_seconds: Seconds the student takes for a passage.
+        pair_seconds: Seconds the teacher takes for a pair.
+    """
+
+    passages: int
+    unique: int
+    tokens_read: float
+    tokens_written: float
+    query_seconds: float
+    encode_seconds: float
+    pair_seconds: float
+
+
+def probe(settings: Settings, folder: Path) -> Rates:
+    """Reads the corpus, and runs the costly stages on a few passages of it.
+
+    Args:
+        settings: What `options.read` gave.
+        folder: An empty folder; all that is made goes there.
+
+    Raises:
+        ValueError: If a step fails, for the reason it would have in earnest.
+    """
+    whole = settings | {"work": str(folder / "whole")}
+    for name in ("ingest", "deduplicate"):
+        _run(name, whole)
+    corpus = layout_of(whole).corpus
+    unique = artefacts.read_manifest(layout_of(whole).dropped)["counts"]["written"]
+    few = settings | {"work": str(folder / "few"), "test": None}
+    few["corpus"] = str(_sample(corpus, folder))
+    few["budget"] = settings["budget"] | {"queries": QUERIES, "candidates": CANDIDATES}
+    for name in ("ingest", "deduplicate", "generate", "retrieve", "score"):
+        _run(name, few)
+    made = layout_of(few)
+    written = artefacts.read_manifest(made.queries)
+    scored = artefacts.read_manifest(made.teacher_scores)["extra"]
+    asked = max(written["counts"]["asked"], 1)
+    return Rates(
+        passages=int(
+            artefacts.scan(corpus, schemas.CORPUS).select(pl.len()).collect().item()
+        ),
+        unique=int(unique),
+        tokens_read=written["extra"]["prompt_tokens"] / asked,
+        tokens_written=written["extra"]["tokens"] / asked,
+        query_seconds=written["extra"]["engine_seconds"] / asked,
+        encode_seconds=_encode_seconds(settings, made, folder),
+        pair_seconds=1 / scored["pairs_per_second"],
+    )
+
+
+def _sample(corpus: Path, folder: Path) -> Path:
+    rows = artefacts.read(corpus, schemas.CORPUS)
+    some = rows.sample(min(PASSAGES, len(rows)), seed=13)
+    path = folder / "sample.parquet"
+    manifest = artefacts.Manifest(stage="plan")
+    artefacts.write(some, path, schemas.CORPUS, manifest)
+    return path
+
+
+def _run(name: str, settings: Settings) -> None:
+    step = build(name, settings)
+    config = commands.write_yaml(step, layout_of(settings).steps(step.shared))
+    commands.run(step, config, quiet=True)
+
+
+def _encode_seconds(settings: Settings, made: Layout, folder: Path) -> float:
+    retriever = Retriever(_student(settings), Encoding())
+    tokenization = retriever.encoder.tokenization
+    ids, passages = load_corpus(made.corpus, tokenization, cache=folder / "cache")
+    started = time.perf_counter()
+    retriever.index(passages)
+    return (time.perf_counter() - started) / len(ids)
+
+
+def _student(settings: Settings) -> Encoder:
+    parser = ArgumentParser()
+    parser.add_argument("--student", type=Encoder)
+    parsed = parser.parse_object({"student": settings["student"]})
+    student: Encoder = parser.instantiate(parsed).student
+    return student

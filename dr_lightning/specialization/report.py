@@ -1,0 +1,130 @@
+"""The report of a run: is it better, what was made, what was dropped, what it cost."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dr_lightning.analysis.significance import compare
+from dr_lightning.artefacts import read_manifest, replacing
+from dr_lightning.specialization.layout import Layout
+from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.records import Record
+from dr_lightning.specialization.steps import build, layout_of, names
+
+SAMPLES = 3
+"""Queries of each type that the report shows."""
+SYNTHETIC = (
+    "There are no judged queries: these are the synthetic dev queries, whose one "
+    "relevant passage is the one that each was written for. They tell whether the "
+    "model learnt what it was taught, not whether people are served better. Give "
+    "`test` queries and qrels to find out."
+)
+
+
+def write_report(settings: Settings) -> None:
+    """Writes the report beside the student's artefacts.
+
+    Args:
+        settings: What `options.read` gave; all steps are finished.
+    """
+    layout = layout_of(settings)
+    sections = [
+        [f"# {layout.student} on {Path(settings['corpus']).name}", ""],
+        _comparison(layout, tested=settings["test"] is not None),
+        _stages(settings, layout),
+        _types(layout),
+        _samples(layout),
+        ["## Use it", "", f"The retriever lies in `{layout.model}`.", ""],
+    ]
+    text = "\n".join(line for section in sections for line in section)
+    with replacing(layout.report) as file:
+        file.write_text(text, "utf-8")
+
+
+def _comparison(layout: Layout, tested: bool) -> Iterator[str]:
+    folder = layout.evaluation / "comparison"
+    found = json.loads((folder / "metrics.json").read_text("utf-8"))
+    systems: dict[str, dict[str, Any]] = found["systems"]
+    values = {name: _per_query(folder / one["run"]) for name, one in systems.items()}
+    base = next(iter(values.values()))
+    measures = [name for name in base.columns if name != "query_id"]
+    yield f"## Is it better? ({len(base):,} {found['collection']})"
+    yield ""
+    if not tested:
+        yield from (SYNTHETIC, "")
+    first = measures[0]
+    titles = [*measures, f"{first}: difference (95%)", "p", "gained / same / lost"]
+    yield from _head("system", titles)
+    for name, frame in values.items():
+        cells = [f"{systems[name][measure]:.4f}" for measure in measures]
+        if frame is base or len(base) < 2:
+            yield _row(name, [*cells, "", "", ""])
+            continue
+        d = compare(base, frame, first)
+        change = f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+        counts = f"{d.gained} / {d.same} / {d.lost}"
+        yield _row(name, [*cells, change, f"{d.p:.3g}", counts])
+    yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
+    if "teacher" in systems:
+        yield "The teacher re-ranks the base's first passages; it bounds the student."
+    yield ""
+
+
+def _per_query(run: Path) -> pl.DataFrame:
+    return pl.read_parquet(run.with_suffix(".per_query.parquet"))
+
+
+def _stages(settings: Settings, layout: Layout) -> Iterator[str]:
+    yield from ("## What was made", "")
+    yield from _head("step", ["counts", "dropped", "seconds"])
+    for name in names(settings):
+        step = build(name, settings)
+        record = Record.load(layout.steps(step.shared) / f"{name}.json")
+        manifest = read_manifest(step.products[0])
+        counts = _told(manifest.get("counts", {}))
+        dropped = _told(manifest.get("dropped", {}))
+        seconds = 0.0 if record is None else record.seconds
+        yield _row(name, [counts, dropped, f"{seconds:,.0f}"])
+    yield from (
+        "",
+        f"Each step's YAML lies in `{layout.work}/steps` and `{layout.own}/steps`.",
+        "",
+    )
+
+
+def _types(layout: Layout) -> Iterator[str]:
+    curated = read_manifest(layout.lists / "train.parquet")
+    types: dict[str, dict[str, Any]] = curated["extra"]["query_types"]
+    yield from ("## Query types", "")
+    yield from _head("type", ["queries", "lists", "dropped"])
+    for name, found in types.items():
+        cells = [f"{found[key]:,}" for key in ("queries", "lists")]
+        yield _row(name, [*cells, _told(found["dropped"])])
+    yield ""
+
+
+def _samples(layout: Layout) -> Iterator[str]:
+    frame = pl.read_parquet(layout.queries)
+    yield from ("## Queries as they came out", "")
+    for query_type in frame["query_type"].unique().sort():
+        of_type = frame.filter(pl.col("query_type") == query_type)
+        yield f"**{query_type}**"
+        yield ""
+        yield from (f"- {text}" for text in of_type["text"].head(SAMPLES))
+        yield ""
+
+
+def _head(first: str, titles: list[str]) -> Iterator[str]:
+    yield _row(first, titles)
+    yield "|---|" + "---|" * len(titles)
+
+
+def _row(first: str, cells: list[str]) -> str:
+    return f"| {first} | " + " | ".join(cells) + " |"
+
+
+def _told(counts: dict[str, Any]) -> str:
+    return ", ".join(f"{value:,} {name}" for name, value in counts.items() if value)
