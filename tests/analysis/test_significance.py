@@ -32,7 +32,9 @@ def test_interval_is_that_of_the_normal_distribution_for_many_queries() -> None:
     generator = np.random.default_rng(0)
     difference = generator.normal(0.02, 0.2, 400).clip(-1, 1)
     base = np.full(400, 0.5)
-    found = compare(frame(base.tolist()), frame((base + difference).tolist()), "nDCG@10")
+    found = compare(
+        frame(base.tolist()), frame((base + difference).tolist()), "nDCG@10"
+    )
     half = 1.96 * difference.std(ddof=1) / 20
     assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
 

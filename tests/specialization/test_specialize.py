@@ -1,0 +1,273 @@
+"""`specialize` from a file of passages to a model folder, through the command line."""
+
+import json
+import os
+import random
+import re
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from safetensors.torch import load_file
+
+from dr_lightning import artefacts
+from dr_lightning.cli import main
+from tests.specialization.conftest import Configure
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+STUDENT = "encoder"
+STEPS = [
+    "ingest",
+    "deduplicate",
+    "generate",
+    "retrieve",
+    "score",
+    "curate",
+    "fit",
+    "base_run",
+    "specialised_run",
+    "evaluate",
+]
+ARTEFACTS = [
+    "ingested/corpus.parquet",
+    "unique/dropped.parquet",
+    "queries.parquet",
+    *(
+        f"students/{STUDENT}/{name}.parquet"
+        for name in (
+            "candidates",
+            "teacher_scores",
+            "training_lists/train",
+            "training_lists/dev",
+            "evaluation/base",
+            "evaluation/specialised",
+        )
+    ),
+]
+
+
+def start(config: Path, *options: str, **more: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dr_lightning", "specialize"]
+    return subprocess.Popen(
+        [*command, "--config", str(config), *options],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **more,
+    )
+
+
+def finish(config: Path, *options: str) -> str:
+    process = start(config, *options)
+    told, _ = process.communicate()
+    assert process.returncode == 0, told
+    return told
+
+
+def ran(told: str) -> list[str]:
+    """The steps that ran, from the log."""
+    return re.findall(r"specialize: (\w+) runs", told)
+
+
+def content(work: Path) -> dict[str, Any]:
+    """What a run made: rows of its artefacts, weights, and values of its metrics."""
+    rows = {name: pl.read_parquet(work / name).to_dicts() for name in ARTEFACTS}
+    own = work / "students" / STUDENT
+    weights = load_file(own / "fit" / "model" / "model.safetensors")
+    metrics = json.loads((own / "evaluation/comparison/metrics.json").read_text())
+    lists = {name: tensor.tolist() for name, tensor in weights.items()}
+    return rows | {"weights": lists, "metrics": metrics}
+
+
+@pytest.mark.slow
+def test_from_a_corpus_to_a_model_and_again(
+    configure: Configure, tmp_path: Path
+) -> None:
+    config = configure()
+    work = tmp_path / "work"
+    own = work / "students" / STUDENT
+    assert ran(finish(config)) == STEPS
+    made = content(work)
+    report = (own / "report.md").read_text("utf-8")
+    assert "synthetic dev queries" in report
+    assert "| base |" in report
+    assert "| specialised |" in report
+
+    # Nothing is left to do.
+    assert ran(finish(config)) == []
+
+    # A changed setting reruns its stage and what follows, and says why.
+    changed = configure(budget={"queries": 60, "candidates": 6, "epochs": 1})
+    told = finish(changed)
+    assert ran(told) == ["fit", "specialised_run", "evaluate"]
+    assert "fit runs: trainer.max_epochs is 1, was 2" in told
+
+    # A product that is gone is made again; its like does not change what follows.
+    (own / "candidates.parquet").unlink()
+    assert ran(finish(changed)) == ["retrieve"]
+
+    # --from runs a step and the rest anew, --until stops after one.
+    again = finish(changed, "--from", "curate", "--until", "curate")
+    assert ran(again) == ["curate"]
+
+    # The steps by hand give the same files.
+    for name in ("retrieve", "score", "curate"):
+        text = (own / "steps" / f"{name}.yaml").read_text("utf-8")
+        command = shlex.split(text.splitlines()[0].removeprefix("# Run:"))[3:]
+        main([*command, "--overwrite", "true"])
+    assert ran(finish(config)) == ["fit", "specialised_run", "evaluate"]
+    assert content(work) == made
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_artefacts(
+    configure: Configure, tmp_path: Path
+) -> None:
+    config = configure()
+    finish(config)
+    whole = content(tmp_path / "work")
+    (tmp_path / "work").rename(tmp_path / "whole")
+    generator = random.Random(13)  # noqa: S311 - no secret
+    for _ in range(20):
+        process = start(config)
+        time.sleep(generator.uniform(4, 12))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    finish(config)
+    assert content(tmp_path / "work") == whole
+    assert not list((tmp_path / "work").rglob("*.parts"))
+    assert not list((tmp_path / "work").rglob(".*.tmp"))
+
+
+@pytest.mark.slow
+def test_with_a_test_set_the_report_has_the_teacher(
+    configure: Configure, tmp_path: Path
+) -> None:
+    queries = [{"_id": f"t{n}", "text": f"oldest {s}"} for n, s in enumerate("ab")]
+    (tmp_path / "queries.jsonl").write_text(
+        "".join(json.dumps(query) + "\n" for query in queries)
+    )
+    (tmp_path / "qrels.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nt0\triver-north\t1\nt1\tcoin-west\t1\n"
+    )
+    test = {
+        "queries": str(tmp_path / "queries.jsonl"),
+        "qrels": str(tmp_path / "qrels.tsv"),
+        "teacher_depth": 5,
+    }
+    told = finish(configure(test=test))
+    assert "teacher_run" in ran(told)
+    own = tmp_path / "work" / "students" / STUDENT
+    report = (own / "report.md").read_text("utf-8")
+    assert "| teacher |" in report
+    assert "(2 test queries)" in report
+    scored = pl.read_parquet(own / "evaluation" / "teacher.parquet")
+    assert scored["passage_id"].list.len().to_list() == [5, 5]
+
+
+@pytest.mark.slow
+def test_two_students_share_queries_and_scores(
+    configure: Configure, tmp_path: Path, tiny_encoder_dir: Path
+) -> None:
+    finish(configure(), "--until", "score")
+    student = {"backbone": str(tiny_encoder_dir), "pooling": "cls"}
+    told = finish(configure(student=student, name="other"), "--until", "score")
+    assert ran(told) == ["retrieve", "score"]
+    folder = tmp_path / "work" / "students"
+    both = [folder / name / "teacher_scores.parquet" for name in (STUDENT, "other")]
+    known, new = (set(_pairs(path)) for path in both)
+    assert known & new
+    reused = artefacts.read_manifest(both[1])["extra"]["reused_pairs"]
+    assert reused == len(known & new)
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    frame = pl.read_parquet(path).explode("passage_id", "teacher_score")
+    return frame.select("query_id", "passage_id").iter_rows()
+
+
+@pytest.mark.slow
+def test_plan_tells_costs_and_writes_nothing(
+    configure: Configure, tmp_path: Path
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    config = configure()
+    told = finish(config, "--plan", "true")
+    assert set(tmp_path.rglob("*")) - set(before) <= {config}
+    for step in STEPS:
+        assert step in told
+    assert "360 pairs" in told
+    assert "40 passages" in told
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
+    configure: Configure, tmp_path: Path
+) -> None:
+    """A disk that takes no large file, as one that is full."""
+
+    def no_room() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
+
+    config = configure()
+    process = start(config, preexec_fn=no_room)
+    told, _ = process.communicate()
+    assert process.returncode == 1
+    assert "error: step" in told
+    assert "File too large" in told
+    assert "Traceback" not in told.rpartition("error:")[2]
+    for path in (tmp_path / "work").rglob("*.parquet"):
+        pl.read_parquet(path)
+    assert ran(finish(config, "--until", "curate"))[-1] == "curate"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--until", "bake"], "--until must be one of ingest, .* but got 'bake'"),
+        (["--from", "bake"], "--from must be one of"),
+        (["--budget.queries", "0"], "budget.queries must be at least 1, but got 0"),
+        (["--budget.candidates", "3"], "min_candidates asks for 4"),
+        (["--test.split", "test", "--test.queries", "q"], "either split, or queries"),
+        (["--student.backbone", "./gone"], "model folder './gone' does not exist"),
+        (["--teacher.model", "/no/such/model"], "does not exist"),
+        (["--fit", "gone.yaml"], "gone.yaml: no such file"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(
+    options: list[str], message: str, configure: Configure, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        main(["specialize", "--config", str(configure()), *options])
+    assert not (tmp_path / "work").exists()
+
+
+def test_an_unknown_option_of_a_stage_is_refused_before_any_work(
+    configure: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["specialize", "--config", str(configure(score={"depht": 3}))])
+    assert "depht" in capsys.readouterr().err
+
+
+def test_a_fit_without_an_exporter_is_refused_before_any_work(
+    configure: Configure, tmp_path: Path
+) -> None:
+    config = configure()
+    fit = yaml.safe_load((tmp_path / "fit.yaml").read_text())
+    fit["trainer"]["callbacks"].pop()
+    (tmp_path / "fit.yaml").write_text(yaml.safe_dump(fit))
+    with pytest.raises(ValueError, match="lacks ExportEncoder"):
+        main(["specialize", "--config", str(config)])
