@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.encoding import (
@@ -47,11 +49,19 @@ class Retriever:
     encoding: Encoding = field(default_factory=Encoding)
     search: Search = field(default_factory=ExactSearch)
 
-    def index(self, passages: Texts) -> None:
+    def index(
+        self,
+        passages: Texts,
+        rows: NDArray[np.int64] | None = None,
+        label: str = "encode passages",
+    ) -> None:
         """Encodes a corpus and makes it the one that is searched.
 
         Args:
             passages: Token ids of the corpus.
+            rows: The part of it that is searched, by its own row numbers from 0; null =
+                all.
+            label: Text of the progress bar.
         """
         device = pick_device(self.encoding.device)
         self.encoder.to(device)
@@ -61,8 +71,9 @@ class Retriever:
                     self.encoder,
                     passages,
                     "passage",
+                    rows,
                     batch_tokens=self.encoding.batch_tokens,
-                    label="encode passages",
+                    label=label,
                 )
             )
 
@@ -73,15 +84,27 @@ class Retriever:
             queries: Token ids of the queries.
             depth: Passages a query.
         """
+        return self.search.search(self.embed(queries), depth)
+
+    def embed(self, queries: Texts) -> Tensor:
+        """Encodes queries.
+
+        Args:
+            queries: Token ids of the queries.
+
+        Returns:
+            Embeddings, `(queries, dim)`, on the device that encodes.
+        """
         device = pick_device(self.encoding.device)
+        self.encoder.to(device)
         with autocast(device, self.encoding.precision):
-            query = encode(
+            embedding = encode(
                 self.encoder,
                 queries,
                 "query",
                 batch_tokens=self.encoding.batch_tokens,
             )
-        return self.search.search(torch.from_numpy(query).to(device), depth)
+        return torch.from_numpy(embedding).to(device)
 
 
 def run_frame(query_id: pl.Series, passage_id: pl.Series, top: TopK) -> pl.DataFrame:

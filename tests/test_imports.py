@@ -28,6 +28,7 @@ FLOORS = [
     {"curation", "trec"},
     {"models", "sources"},
     {"data", "export", "generation", "retrieval", "scoring"},
+    {"candidates"},
     {"callbacks", "stages"},
     {"training"},
     {"specialization"},

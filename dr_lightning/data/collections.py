@@ -86,14 +86,23 @@ def load_corpus(
         cache: Folder of token stores.
         without: Column passage_id: passages to leave out; null = none.
     """
-    corpus = artefacts.scan(path, schemas.CORPUS)
-    if without is not None:
-        corpus = corpus.join(
-            without, on="passage_id", how="anti", maintain_order="left"
-        )
+    corpus = scan_corpus(path, without)
     ids = corpus.select("passage_id").collect().to_series()
     texts = corpus.select(passage_text(template))
     return ids, token_store(texts, tokenization, "passage", cache)
+
+
+def scan_corpus(path: Path, without: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """A corpus, read lazily, some passages left out.
+
+    Args:
+        path: The corpus artefact.
+        without: Column passage_id: passages to leave out; null = none.
+    """
+    corpus = artefacts.scan(path, schemas.CORPUS)
+    if without is None:
+        return corpus
+    return corpus.join(without, on="passage_id", how="anti", maintain_order="left")
 
 
 def load_collection(

@@ -1,0 +1,11 @@
+"""Candidates of each query: found by several retrievers, fused, filtered.
+
+`dense` and `bm25` search a corpus, `given` reads runs of other systems, `fusion` makes
+one run of several, `consistency` and `hard_negatives` filter it. All but `dense` are
+functions on polars frames; only the `retrieve` stage writes files.
+"""
+
+from dr_lightning.candidates.bm25 import BM25
+from dr_lightning.candidates.hard_negatives import HardNegatives
+
+__all__ = ["BM25", "HardNegatives"]

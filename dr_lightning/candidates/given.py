@@ -1,0 +1,44 @@
+"""Runs of other systems, brought to the queries and the passages at hand."""
+
+from pathlib import Path
+
+import polars as pl
+
+from dr_lightning import artefacts, schemas, trec
+
+
+def read_candidates(
+    path: Path, queries: pl.Series, passages: pl.Series
+) -> tuple[pl.DataFrame, int]:
+    """A run's lists of some queries, without passages that are no candidates.
+
+    Args:
+        path: A run artefact, or a TREC run file.
+        queries: Ids; lists of other queries are left out.
+        passages: Ids of the candidates.
+
+    Returns:
+        Schema of runs, in the order of the file, and how many passages were left out of
+        its lists.
+
+    Raises:
+        ValueError: If the file cannot be read, or nothing in it is left.
+    """
+    parquet = path.suffix == ".parquet" or path.is_dir()
+    run = artefacts.read(path, schemas.RUN) if parquet else trec.read_run(path)
+    asked = run.filter(pl.col("query_id").is_in(queries.implode()))
+    rows = asked.lazy().explode("passage_id", "score")
+    kept = (
+        rows.filter(pl.col("passage_id").is_in(passages.implode()))
+        .group_by("query_id", maintain_order=True)
+        .agg("passage_id", "score")
+        .collect()
+    )
+    if kept.is_empty():
+        msg = (
+            f"{path}: none of its {len(run):,} lists has a query and a passage that "
+            "are wanted here. Give a run of these queries and of this corpus."
+        )
+        raise ValueError(msg)
+    sizes = [frame["passage_id"].list.len().sum() for frame in (asked, kept)]
+    return kept, sizes[0] - sizes[1]
