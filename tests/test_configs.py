@@ -16,7 +16,10 @@ from tests.tiny_options import ON_CPU, as_options, tiny_options
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
 EXPERIMENTS = sorted(CONFIGS.glob("experiment/*.yaml"))
-PARTS = sorted(set(CONFIGS.rglob("*.yaml")) - set(EXPERIMENTS))
+# The stage whose options a file holds, by the file's folder.
+COMMANDS = {"retrieve": "retrieve"}
+STAGES = sorted(path for name in COMMANDS for path in CONFIGS.glob(f"{name}/*.yaml"))
+PARTS = sorted(set(CONFIGS.rglob("*.yaml")) - set(EXPERIMENTS) - set(STAGES))
 # The key whose value a part file is, by the part's folder.
 KEYS = {
     "callbacks": "trainer.callbacks",
@@ -30,7 +33,7 @@ KEYS = {
 BASE = CONFIGS / "experiment" / "scifact_both.yaml"
 
 each_yaml = pytest.mark.parametrize(
-    "path", EXPERIMENTS + PARTS, ids=lambda p: f"{p.parent.name}/{p.stem}"
+    "path", EXPERIMENTS + PARTS + STAGES, ids=lambda p: f"{p.parent.name}/{p.stem}"
 )
 each_experiment = pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
 
@@ -86,6 +89,12 @@ def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
     assert list(told) == ["purpose", "before", "run", "try"]
     assert all(told.values())
     assert told["run"].startswith("python -m dr_lightning ")
+
+
+@pytest.mark.parametrize("path", STAGES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_stage_s_config_is_run_by_its_command(path: Path) -> None:
+    given = f"{COMMANDS[path.parent.name]} --config configs/{path.parent.name}/{path.name}"
+    assert header(path)["run"] == f"python -m dr_lightning {given}"
 
 
 @each_yaml

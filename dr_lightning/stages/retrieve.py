@@ -4,20 +4,16 @@ import logging
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.candidates import BM25, HardNegatives
 from dr_lightning.candidates.dense import DenseSearch
 from dr_lightning.candidates.filtering import filter_run
 from dr_lightning.candidates.fusion import join_runs
-from dr_lightning.candidates.given import read_candidates
 from dr_lightning.candidates.material import Material
-from dr_lightning.candidates.options import Retrievers, check_numbers
 from dr_lightning.candidates.positives import find_positives
-from dr_lightning.metrics import evaluate_run, means
+from dr_lightning.candidates.report import each_retriever, log_counts, quality
+from dr_lightning.candidates.retrievers import Found, Retrievers
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.parts import Shard
 from dr_lightning.retrieval import Encoding, Retriever
@@ -25,8 +21,6 @@ from dr_lightning.search import ExactSearch, Search
 from dr_lightning.texts import PASSAGE_TEMPLATE, check_template
 
 logger = logging.getLogger(__name__)
-
-MEASURES = ["nDCG@10", "R@100"]
 
 
 def retrieve(
@@ -93,71 +87,67 @@ def retrieve(
     """
     started = time.monotonic()
     worker = Shard.parse(shard)
+    numbers = {"depth": depth, "source_depth": source_depth, "fusion_k": fusion_k}
+    numbers |= {"part_passages": part_passages}
+    _check_options(out, numbers, overwrite)
     given = [runs] if isinstance(runs, Path) else runs or []
-    check_numbers(depth, source_depth, fusion_k, part_passages)
-    searcher = search or ExactSearch()
-    exact = isinstance(searcher, ExactSearch)
-    retrievers = Retrievers(encoder is not None, exact, bm25 is not None, given)
+    retrievers = Retrievers(_dense(encoder, encoding, search), bm25, given)
     retrievers.check(worker, negatives)
-    _check_out(out, overwrite)
     material = Material(corpus, queries, dropped, check_template(template), cache)
+    asked = material.asked
     judged = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
-    positives = negatives and find_positives(material.asked, judged, dropped)
-    names = material.asked["query_id"], material.passage_id
-    read = [read_candidates(path, *names) for path in given]
-    found = [(str(path), run) for path, (run, _) in zip(given, read, strict=True)]
+    positives = (
+        None if negatives is None else find_positives(asked, judged, material.dropped)
+    )
+    found = retrievers.read(material)
     dense = None
-    if encoder is not None:
-        retriever = Retriever(encoder, encoding or Encoding(), searcher)
+    if retrievers.dense is not None:
         folder = out.with_name(f"{out.stem}.parts")
-        dense = DenseSearch(retriever, material, depth, folder, part_passages)
+        dense = DenseSearch(retrievers.dense, material, depth, folder, part_passages)
         dense.compute(worker)
-        if worker.of > 1:
-            left = len(dense.parts.todo(Shard()))
-            logger.info("retrieve: worker %s is done, %d parts are left", worker, left)
-            return
-        found.append(("dense", dense.run()))
-    if bm25 is not None:
-        found.append(("bm25", bm25.run(material, depth)))
-    run = join_runs([some for _, some in found], names[0], depth, fusion_k)
-    kept = filter_run(run, material.asked, source_depth, positives, negatives)
-    lost = kept.dropped | _left_out(sum(count for _, count in read))
+    if dense is not None and worker.of > 1:
+        left = len(dense.parts.todo(Shard()))
+        logger.info("retrieve: worker %s is done, %d parts are left", worker, left)
+        return
+    found += retrievers.search(material, depth, dense)
+    run = join_runs([some.run for some in found], asked["query_id"], depth, fusion_k)
+    kept = filter_run(run, asked, source_depth, positives, negatives)
+    chosen = None if negatives is None else asdict(negatives)
+    passages = len(material.passage_id)
     manifest = artefacts.Manifest(
         stage="retrieve",
-        settings={
-            "encoder": encoder and encoder.name,
-            "bm25": bm25 and bm25.settings,
-            "depth": depth,
-            "source_depth": source_depth,
-            "fusion_k": fusion_k,
-            "negatives": negatives and asdict(negatives),
-            "template": template,
-            "precision": (encoding or Encoding()).precision,
-            "search": type(searcher).__name__,
-            "part_passages": part_passages,
-        },
+        settings=retrievers.settings
+        | numbers
+        | {"negatives": chosen, "template": template},
         inputs=material.inputs | _named(given, qrels),
-        counts={"queries": len(names[0]), "runs": len(kept.run)}
-        | {"passages": len(names[1])},
-        dropped=lost,
-        extra=_quality(run, judged) | kept.noted | _each(found, judged),
+        counts={"queries": len(asked), "runs": len(kept.run), "passages": passages},
+        dropped=kept.dropped | _left_out(found),
+        extra=quality(run, judged) | kept.noted | each_retriever(found, judged),
         started=started,
     )
     artefacts.write(kept.run, out, schemas.RUN, manifest, overwrite)
     if dense is not None:
         dense.parts.remove()
-    _log(manifest, depth)
+    log_counts(manifest)
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
+def _check_options(out: Path, numbers: dict[str, int | None], overwrite: bool) -> None:
     if out.suffix != ".parquet":
         msg = f"out must be a file that ends in .parquet, but got {str(out)!r}."
         raise ValueError(msg)
     artefacts.refuse_existing(out, overwrite)
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            msg = f"{name} must be at least 1, but got {value}."
+            raise ValueError(msg)
 
 
-def _left_out(count: int) -> dict[str, int]:
-    return {"given passages that are no candidates": count} if count else {}
+def _dense(
+    encoder: Encoder | None, encoding: Encoding | None, search: Search | None
+) -> Retriever | None:
+    if encoder is None:
+        return None
+    return Retriever(encoder, encoding or Encoding(), search or ExactSearch())
 
 
 def _named(given: list[Path], qrels: Path | None) -> dict[str, Path]:
@@ -165,45 +155,6 @@ def _named(given: list[Path], qrels: Path | None) -> dict[str, Path]:
     return named | ({} if qrels is None else {"qrels": qrels})
 
 
-def _quality(run: pl.DataFrame, qrels: pl.DataFrame | None) -> dict[str, float]:
-    if qrels is None:
-        return {}
-    return means(evaluate_run(run, qrels, MEASURES))
-
-
-def _each(
-    found: list[tuple[str, pl.DataFrame]], qrels: pl.DataFrame | None
-) -> dict[str, list[dict[str, Any]]]:
-    """What each of several retrievers found."""
-    if len(found) == 1:
-        return {}
-    told = [
-        {"name": name, "lists": len(run)} | _quality(run, qrels) for name, run in found
-    ]
-    return {"retrievers": told}
-
-
-def _log(manifest: artefacts.Manifest, depth: int) -> None:
-    counts, extra = manifest.counts, manifest.extra
-    for part in extra.get("retrievers", []):
-        logger.info("retrieve: %s", ", ".join(_told(*item) for item in part.items()))
-    lost = ", ".join(
-        f"{count:,} {reason}" for reason, count in manifest.dropped.items()
-    )
-    noted = [_told(*item) for item in extra.items() if item[0] != "retrievers"]
-    logger.info(
-        "retrieve: %s queries over %s passages -> %s lists of up to %s (dropped: %s)%s",
-        f"{counts['queries']:,}",
-        f"{counts['passages']:,}",
-        f"{counts['runs']:,}",
-        depth,
-        lost or "0",
-        "".join(f", {text}" for text in noted),
-    )
-
-
-def _told(name: str, value: float | str) -> str:
-    """A name or a number, as people read it."""
-    if isinstance(value, str):
-        return value
-    return f"{name} {value:.4f}" if isinstance(value, float) else f"{value:,} {name}"
+def _left_out(found: list[Found]) -> dict[str, int]:
+    count = sum(some.left_out for some in found)
+    return {"given passages that are no candidates": count} if count else {}
