@@ -93,7 +93,9 @@ def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
 
 @pytest.mark.parametrize("path", STAGES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_a_stage_s_config_is_run_by_its_command(path: Path) -> None:
-    given = f"{COMMANDS[path.parent.name]} --config configs/{path.parent.name}/{path.name}"
+    given = (
+        f"{COMMANDS[path.parent.name]} --config configs/{path.parent.name}/{path.name}"
+    )
     assert header(path)["run"] == f"python -m dr_lightning {given}"
 
 

@@ -9,34 +9,7 @@ import pytest
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.cli import main
 from dr_lightning.metrics import evaluate_run, means
-from dr_lightning.models.encoder import Encoder
-from tests.tiny_data import write_tiny
-
-
-@pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DR_LIGHTNING_CACHE", str(tmp_path / "cache"))
-    return write_tiny(tmp_path / "tiny")
-
-
-@pytest.fixture
-def model(tiny_encoder_dir: Path, tmp_path: Path) -> Path:
-    Encoder(str(tiny_encoder_dir), pooling="mean").save(tmp_path / "model")
-    return tmp_path / "model"
-
-
-def retrieve(tiny: Path, model: Path, out: Path, *options: str) -> pl.DataFrame:
-    main(
-        [
-            "retrieve",
-            f"--encoder.backbone={model}",
-            f"--corpus={tiny / 'corpus.parquet'}",
-            f"--queries={tiny / 'queries.parquet'}",
-            f"--out={out}",
-            *options,
-        ]
-    )
-    return artefacts.read(out, schemas.RUN)
+from tests.retrieving import retrieve
 
 
 def test_each_query_gets_its_best_passages(
