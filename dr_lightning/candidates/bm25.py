@@ -37,9 +37,8 @@ class BM25:
     with N passages, n of them with the word, and t times the word in the passage.
 
     Args:
-        k1: How slowly a repeated word saturates. 1.5, as in bm25s; BEIR's runs have 0.9.
-        b: How much long passages pay, in [0, 1]. 0.75, as in bm25s; BEIR's runs
-            have 0.4.
+        k1: How slowly a repeated word saturates. 1.5, as in bm25s; BEIR has 0.9.
+        b: How much long passages pay, in [0, 1]. 0.75, as in bm25s; BEIR has 0.4.
         stemmer: Snowball's name of the language whose endings are cut, such as
             english; null = none. It needs PyStemmer, and does nothing without, which
             is told.

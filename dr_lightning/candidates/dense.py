@@ -46,14 +46,17 @@ class DenseSearch:
     folder: Path
     part_passages: int
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the search can be cut into parts."""
+        return isinstance(self.retriever.search, ExactSearch)
+
     @cached_property
     def parts(self) -> Parts:
         """The parts, named by all that shapes their content."""
-        search = self.retriever.search
-        size = len(self.material.passage_id)
-        if isinstance(search, ExactSearch):
-            size = min(size, self.part_passages)
-        return Parts(self.folder, self._key(), len(self.material.passage_id), size)
+        passages = len(self.material.passage_id)
+        size = self.part_passages if self.is_exact else passages
+        return Parts(self.folder, self._key(), passages, size)
 
     def _key(self) -> str:
         search, encoding = self.retriever.search, asdict(self.retriever.encoding)

@@ -12,8 +12,6 @@ from dr_lightning.candidates.given import read_candidates
 from dr_lightning.candidates.hard_negatives import HardNegatives
 from dr_lightning.candidates.material import Material
 from dr_lightning.parts import Shard
-from dr_lightning.retrieval import Retriever
-from dr_lightning.search import ExactSearch
 
 
 class Found(NamedTuple):
@@ -35,12 +33,12 @@ class Retrievers:
     """What finds candidates.
 
     Args:
-        dense: An encoder and its search; null = none.
+        dense: The search by an encoder; null = none.
         bm25: Settings of the search by words; null = none.
         runs: Runs that are given.
     """
 
-    dense: Retriever | None = None
+    dense: DenseSearch | None = None
     bm25: BM25 | None = None
     runs: list[Path] = field(default_factory=list)
 
@@ -50,10 +48,11 @@ class Retrievers:
         told: dict[str, Any] = {"bm25": None if self.bm25 is None else self.bm25.told}
         if self.dense is None:
             return told | {"encoder": None}
+        retriever = self.dense.retriever
         return told | {
-            "encoder": self.dense.encoder.name,
-            "precision": self.dense.encoding.precision,
-            "search": type(self.dense.search).__name__,
+            "encoder": retriever.encoder.name,
+            "precision": retriever.encoding.precision,
+            "search": type(retriever.search).__name__,
         }
 
     def check(self, worker: Shard, negatives: HardNegatives | None) -> None:
@@ -74,8 +73,7 @@ class Retrievers:
                 "--encoder.backbone DIR, --bm25 '{}', --runs '[FILE]', or several."
             )
             raise ValueError(msg)
-        exact = self.dense is not None and isinstance(self.dense.search, ExactSearch)
-        if worker.of > 1 and not exact:
+        if worker.of > 1 and (self.dense is None or not self.dense.is_exact):
             msg = (
                 f"shard {worker} shares the passages that an encoder embeds for an "
                 "exact search, but there is no such search. Leave out --shard."
@@ -98,17 +96,16 @@ class Retrievers:
         names = material.asked["query_id"], material.passage_id
         return [Found(str(path), *read_candidates(path, *names)) for path in self.runs]
 
-    def search(
-        self, material: Material, depth: int, dense: DenseSearch | None
-    ) -> list[Found]:
+    def search(self, material: Material, depth: int) -> list[Found]:
         """What is found by the encoder, whose parts are finished, and by words.
 
         Args:
             material: Queries and passages.
             depth: Passages a query.
-            dense: The search by the encoder.
         """
-        found = [] if dense is None else [Found("dense", dense.run())]
+        found = []
+        if self.dense is not None:
+            found.append(Found("dense", self.dense.run()))
         if self.bm25 is not None:
             found.append(Found("bm25", self.bm25.run(material, depth)))
         return found

@@ -91,25 +91,25 @@ def retrieve(
     numbers |= {"part_passages": part_passages}
     _check_options(out, numbers, overwrite)
     given = [runs] if isinstance(runs, Path) else runs or []
-    retrievers = Retrievers(_dense(encoder, encoding, search), bm25, given)
-    retrievers.check(worker, negatives)
     material = Material(corpus, queries, dropped, check_template(template), cache)
+    dense = None
+    if encoder is not None:
+        retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
+        folder = out.with_name(f"{out.stem}.parts")
+        dense = DenseSearch(retriever, material, depth, folder, part_passages)
+    retrievers = Retrievers(dense, bm25, given)
+    retrievers.check(worker, negatives)
     asked = material.asked
     judged = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
-    positives = (
-        None if negatives is None else find_positives(asked, judged, material.dropped)
-    )
+    positives = None if negatives is None else find_positives(asked, judged, dropped)
     found = retrievers.read(material)
-    dense = None
-    if retrievers.dense is not None:
-        folder = out.with_name(f"{out.stem}.parts")
-        dense = DenseSearch(retrievers.dense, material, depth, folder, part_passages)
+    if dense is not None:
         dense.compute(worker)
-    if dense is not None and worker.of > 1:
-        left = len(dense.parts.todo(Shard()))
-        logger.info("retrieve: worker %s is done, %d parts are left", worker, left)
-        return
-    found += retrievers.search(material, depth, dense)
+        if worker.of > 1:
+            left = len(dense.parts.todo(Shard()))
+            logger.info("retrieve: worker %s is done, %d parts are left", worker, left)
+            return
+    found += retrievers.search(material, depth)
     run = join_runs([some.run for some in found], asked["query_id"], depth, fusion_k)
     kept = filter_run(run, asked, source_depth, positives, negatives)
     chosen = None if negatives is None else asdict(negatives)
@@ -140,14 +140,6 @@ def _check_options(out: Path, numbers: dict[str, int | None], overwrite: bool) -
         if value is not None and value < 1:
             msg = f"{name} must be at least 1, but got {value}."
             raise ValueError(msg)
-
-
-def _dense(
-    encoder: Encoder | None, encoding: Encoding | None, search: Search | None
-) -> Retriever | None:
-    if encoder is None:
-        return None
-    return Retriever(encoder, encoding or Encoding(), search or ExactSearch())
 
 
 def _named(given: list[Path], qrels: Path | None) -> dict[str, Path]:

@@ -26,7 +26,9 @@ def run(by_query: Lists) -> pl.DataFrame:
     )
 
 
-def by_loops(runs: list[Lists], depth: int, k: int) -> dict[str, list[tuple]]:
+def by_loops(
+    runs: list[Lists], depth: int, k: int
+) -> dict[str, list[tuple[str, float]]]:
     """The definition, one query and one passage at a time."""
     result = {}
     for query in sorted({query for some in runs for query in some}):
@@ -44,7 +46,7 @@ def by_loops(runs: list[Lists], depth: int, k: int) -> dict[str, list[tuple]]:
     return result
 
 
-def as_dict(fused: pl.DataFrame) -> dict[str, list[tuple]]:
+def as_dict(fused: pl.DataFrame) -> dict[str, list[tuple[str, float]]]:
     rows = fused.iter_rows()
     return {query: list(zip(ids, scores, strict=True)) for query, ids, scores in rows}
 

@@ -1,7 +1,5 @@
 """Hard negatives against plain loops, and what must hold of them."""
 
-from typing import Any
-
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -39,7 +37,9 @@ rules = st.builds(
 )
 
 
-def frames(by_query: Lists, pairs: Known, groups: dict[str, str]) -> Any:
+def frames(
+    by_query: Lists, pairs: Known, groups: dict[str, str]
+) -> tuple[pl.DataFrame, Positives]:
     run = pl.DataFrame(
         {
             "query_id": by_query.keys(),
@@ -92,18 +92,15 @@ def _limits(
     rules: HardNegatives, nth: int, score: float, positive: float | None
 ) -> list[tuple[str, bool]]:
     """Reasons to remove a candidate, in order, and whether each holds."""
+    absolute = relative = None
+    if positive is not None and rules.absolute_margin is not None:
+        absolute = positive - rules.absolute_margin
+    if positive is not None and rules.relative_margin is not None:
+        relative = positive - abs(positive) * rules.relative_margin
     return [
         ("range_max", nth > (rules.range_max or nth)),
-        (
-            "absolute_margin",
-            None not in (positive, rules.absolute_margin)
-            and score > positive - rules.absolute_margin,
-        ),
-        (
-            "relative_margin",
-            None not in (positive, rules.relative_margin)
-            and score > positive - abs(positive) * rules.relative_margin,
-        ),
+        ("absolute_margin", absolute is not None and score > absolute),
+        ("relative_margin", relative is not None and score > relative),
         ("max_score", rules.max_score is not None and score > rules.max_score),
         ("min_score", rules.min_score is not None and score < rules.min_score),
     ]

@@ -99,8 +99,8 @@ def test_parts_of_other_settings_are_not_used(
     indexed: list[int],
     change: str,
 ) -> None:
-    out, options = tmp_path / "run.parquet", ("--depth=9", "--part_passages=20")
-    options = (f"--encoder.backbone={model}", *options)
+    out = tmp_path / "run.parquet"
+    options = f"--encoder.backbone={model}", "--depth=9", "--part_passages=20"
     main(command(tiny, out, *options, "--shard=1/2"))
     run_of(tiny, out, *options, change)
     assert indexed == [20, 20, 20]
