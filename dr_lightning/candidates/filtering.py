@@ -6,7 +6,7 @@ import polars as pl
 
 from dr_lightning.candidates.consistency import consistent
 from dr_lightning.candidates.hard_negatives import HardNegatives
-from dr_lightning.candidates.mining import Mined, choose_negatives
+from dr_lightning.candidates.mining import Chosen, choose_negatives
 from dr_lightning.candidates.positives import Positives
 
 
@@ -47,20 +47,20 @@ def filter_run(
     }
     if negatives is None or positives is None:
         return Filtered(kept, _counted(dropped), {})
-    mined = choose_negatives(kept, positives, negatives)
-    dropped["no candidate left"] = len(kept) - len(mined.run)
-    dropped |= {f"negatives: {why}": count for why, count in mined.removed.items()}
-    return Filtered(mined.run, _counted(dropped), _noted(mined, negatives))
+    chosen = choose_negatives(kept, positives, negatives)
+    dropped["no candidate left"] = len(kept) - len(chosen.run)
+    dropped |= {f"negatives: {why}": count for why, count in chosen.removed.items()}
+    return Filtered(chosen.run, _counted(dropped), _noted(chosen, negatives))
 
 
 def _counted(dropped: dict[str, int]) -> dict[str, int]:
     return {reason: count for reason, count in dropped.items() if count}
 
 
-def _noted(mined: Mined, negatives: HardNegatives) -> dict[str, int]:
+def _noted(chosen: Chosen, negatives: HardNegatives) -> dict[str, int]:
     noted = {}
     if negatives.absolute_margin is not None or negatives.relative_margin is not None:
-        noted["queries without margin, positive not retrieved"] = mined.without_margin
+        noted["queries without margin, positive not retrieved"] = chosen.without_margin
     if negatives.per_query is not None:
-        noted["queries with fewer negatives than per_query"] = mined.short
+        noted["queries with fewer negatives than per_query"] = chosen.short
     return noted

@@ -6,6 +6,9 @@ import polars as pl
 
 from dr_lightning import artefacts, schemas, trec
 
+#: Queries that are looked at together; bounds the memory, not the result.
+BLOCK = 10_000
+
 
 def read_candidates(
     path: Path, queries: pl.Series, passages: pl.Series
@@ -27,20 +30,24 @@ def read_candidates(
     parquet = path.suffix == ".parquet" or path.is_dir()
     run = artefacts.read(path, schemas.RUN) if parquet else trec.read_run(path)
     asked = run.filter(pl.col("query_id").is_in(queries.implode()))
-    rows = asked.lazy().explode("passage_id", "score")
-    kept = (
-        rows.filter(pl.col("passage_id").is_in(passages.implode()))
-        .group_by("query_id", maintain_order=True)
-        .agg("passage_id", "score")
-        .collect()
-    )
+    candidates = passages.to_frame("passage_id").lazy()
+    blocks = list(asked.iter_slices(BLOCK)) or [asked]
+    kept = pl.concat([_without_others(some, candidates) for some in blocks])
     if kept.is_empty():
         msg = (
             f"{path}: none of its {len(run):,} lists has a query and a passage that "
             "are wanted here. Give a run of these queries and of this corpus."
         )
         raise ValueError(msg)
-    passages_before, passages_after = (
-        len(frame["passage_id"].explode()) for frame in (asked, kept)
+    before, after = (len(frame["passage_id"].explode()) for frame in (asked, kept))
+    return kept, before - after
+
+
+def _without_others(run: pl.DataFrame, candidates: pl.LazyFrame) -> pl.DataFrame:
+    rows = run.lazy().explode("passage_id", "score")
+    return (
+        rows.join(candidates, on="passage_id", how="semi", maintain_order="left")
+        .group_by("query_id", maintain_order=True)
+        .agg("passage_id", "score")
+        .collect()
     )
-    return kept, passages_before - passages_after

@@ -1,6 +1,7 @@
 """Which candidates may serve as hard negatives; the others are removed, and counted."""
 
 import hashlib
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,10 @@ from dr_lightning.candidates.positives import Positives
 #: Queries that are filtered together; bounds the memory, not the result.
 BLOCK = 10_000
 
+_FREE = ~pl.col("known") & pl.col("reason").is_null()
 
-class Mined(NamedTuple):
+
+class Chosen(NamedTuple):
     """A run whose lists hold known positives and chosen negatives.
 
     Attributes:
@@ -32,7 +35,7 @@ class Mined(NamedTuple):
 
 def choose_negatives(
     run: pl.DataFrame, positives: Positives, settings: HardNegatives
-) -> Mined:
+) -> Chosen:
     """Removes the candidates that shall be no negatives; positives stay.
 
     Args:
@@ -52,23 +55,41 @@ def choose_negatives(
         ['b', 'c']
     """
     blocks = list(run.iter_slices(BLOCK)) or [run]
-    rows = pl.concat([_judge(_rows(some, positives), settings) for some in blocks])
+    mined = [_mine(_judge(_rows(some, positives), settings)) for some in blocks]
+    removed: Counter[str] = Counter()
+    for some in mined:
+        removed.update(some.removed)
+    margins = settings.absolute_margin, settings.relative_margin
+    negatives = pl.concat([some.negatives for some in mined])
+    return Chosen(
+        pl.concat([some.run for some in mined]),
+        dict(sorted(removed.items())),
+        0 if margins == (None, None) else sum(some.unbounded for some in mined),
+        int((negatives < (settings.per_query or 0)).sum()),
+    )
+
+
+class _Mined(NamedTuple):
+    """What a block of queries comes to."""
+
+    run: pl.DataFrame
+    removed: dict[str, int]
+    unbounded: int
+    negatives: pl.Series
+
+
+def _mine(rows: pl.DataFrame) -> _Mined:
     kept = rows.filter(pl.col("reason").is_null())
     per_query = rows.group_by("query_id").agg(
-        unbounded=pl.col("positive_score").is_null().all(),
-        negatives=(~pl.col("known") & pl.col("reason").is_null()).sum(),
+        unbounded=pl.col("positive_score").is_null().all(), negatives=_FREE.sum()
     )
     counts = rows.drop_nulls("reason").group_by("reason").len().sort("reason")
-    margins = settings.absolute_margin, settings.relative_margin
-    return Mined(
+    return _Mined(
         kept.group_by("query_id", maintain_order=True).agg("passage_id", "score"),
         dict(counts.iter_rows()),
-        0 if margins == (None, None) else int(per_query["unbounded"].sum()),
-        int((per_query["negatives"] < (settings.per_query or 0)).sum()),
+        int(per_query["unbounded"].sum()),
+        per_query["negatives"],
     )
-
-
-_FREE = ~pl.col("known") & pl.col("reason").is_null()
 
 
 def _rows(run: pl.DataFrame, positives: Positives) -> pl.DataFrame:
