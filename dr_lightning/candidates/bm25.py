@@ -1,6 +1,8 @@
 """BM25: the best passages by the words that they share with a query."""
 
 import logging
+import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +11,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from dr_lightning.candidates.material import Material
 from dr_lightning.candidates.words import (
@@ -112,12 +114,8 @@ class BM25:
         import bm25s
 
         numbers: list[list[int]] = []
-        name = passages.collect_schema().names()[0]
-        batches = passages.select(words(pl.col(name))).collect_batches(
-            chunk_size=_BATCH, maintain_order=True, engine="streaming"
-        )
-        for batch in batches:
-            numbers.extend(map(vocabulary.add, batch.to_series().to_list()))
+        for batch in _word_batches(passages):
+            numbers.extend(map(vocabulary.add, batch.to_list()))
         if not len(vocabulary):
             msg = (
                 f"bm25: none of {len(numbers):,} passages has a word that counts. Look "
@@ -128,9 +126,24 @@ class BM25:
         index.index(
             (numbers, {number: number for number in range(len(vocabulary))}),
             create_empty_token=False,
-            show_progress=False,
+            show_progress=sys.stderr.isatty(),
         )
         return index
+
+
+def _word_batches(passages: pl.LazyFrame) -> Iterator[pl.Series]:
+    """The words of each passage, some thousand passages at a time."""
+    total = passages.select(pl.len()).collect().item()
+    (name,) = passages.collect_schema().names()
+    batches = passages.select(words(pl.col(name))).collect_batches(
+        chunk_size=_BATCH, maintain_order=True, engine="streaming"
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("read words", total=total)
+        for batch in batches:
+            yield batch.to_series()
+            progress.advance(task, len(batch))
 
 
 def _search(index: Any, queries: list[list[int]], depth: int) -> TopK:

@@ -15,6 +15,9 @@ class HardNegatives:
     best-scored relevant passage (sentence-transformers takes the worst-scored). A query
     whose positive is not among the candidates has no margin.
 
+    `curate` asks for 20 candidates a query: lower its `rules.min_candidates` where
+    `per_query` leaves fewer.
+
     Args:
         range_min: How many of the closest negatives, after all but `per_query`, are
             skipped: they may be positives that nobody judged.
