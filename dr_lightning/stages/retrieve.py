@@ -77,7 +77,8 @@ def retrieve(
             holds all passages, make one part.
         cache: Folder of token stores; null = the user's cache folder.
         part_passages: Passages a part: what a stop loses at most, and what is held in
-            memory as embeddings.
+            memory as embeddings. Scores depend on it only as they do on micro-batches:
+            in the last digits of float32, but in the third of bf16.
         shard: Which worker of how many, such as 2/4.
         overwrite: Whether an existing file may be replaced.
 
