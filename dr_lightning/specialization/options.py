@@ -23,6 +23,7 @@ STAGE_OPTIONS = {
     "generate": {
         "types",
         "per_type",
+        "shots",
         "example_sets",
         "seed",
         "template",

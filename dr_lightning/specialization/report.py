@@ -85,6 +85,8 @@ def _stages(settings: Settings, layout: Layout) -> Iterator[str]:
         record = Record.load(layout.steps(step.shared) / f"{name}.json")
         manifest = read_manifest(step.products[0])
         counts = _told(manifest.get("counts", {}))
+        if name == "fit":
+            counts = _training(layout)
         dropped = _told(manifest.get("dropped", {}))
         seconds = 0.0 if record is None else record.seconds
         yield _row(name, [counts, dropped, f"{seconds:,.0f}"])
@@ -93,6 +95,14 @@ def _stages(settings: Settings, layout: Layout) -> Iterator[str]:
         f"Each step's YAML lies in `{layout.work}/steps` and `{layout.own}/steps`.",
         "",
     )
+
+
+def _training(layout: Layout) -> str:
+    """Steps of the training run, and which of them was selected; 0 is the base."""
+    run = json.loads((layout.run / "run.json").read_text("utf-8"))
+    evaluations = run["evaluations"]
+    last = evaluations[-1]["step"] if evaluations else 0
+    return f"{last:,} optimizer steps, step {run['selected_step']} selected"
 
 
 def _types(layout: Layout) -> Iterator[str]:
@@ -127,4 +137,6 @@ def _row(first: str, cells: list[str]) -> str:
 
 
 def _told(counts: dict[str, Any]) -> str:
-    return ", ".join(f"{value:,} {name}" for name, value in counts.items() if value)
+    return ", ".join(
+        f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value
+    )
