@@ -1,0 +1,5 @@
+"""What writes the queries; imported here so that bare names work on a command line."""
+
+from dr_lightning.generation.engines.offline import VLLM
+
+__all__ = ["VLLM"]

@@ -1,0 +1,46 @@
+"""The teacher that runs in vLLM against plain transformers code."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from dr_lightning.models.teachers import SequenceClassifier, Teacher, VLLMScore
+from tests.vllm_setting import ON_CPU, needs_vllm
+
+pytestmark = needs_vllm
+
+QUERIES = ["how do i sort a list", "zip two files", "gene"]
+PASSAGES = ["the sort method of a list", "", "cancer cell " * 30, "zip"]
+PAIRS = np.array([[q, p] for q in range(3) for p in range(4)])
+
+
+def classifier(tokenizer: Path, folder: Path, labels: int) -> Path:
+    """A random BERT with heads of a size that vLLM has kernels for on a CPU."""
+    config = BertConfig.from_pretrained(tokenizer)
+    config.hidden_size, config.num_attention_heads = 64, 2
+    config.num_labels = labels
+    torch.manual_seed(0)
+    BertForSequenceClassification(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    for file in tokenizer.glob("tokenizer*"):
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_scores_are_the_logits_of_transformers(
+    tiny_teacher_dir: Path, tmp_path: Path, labels: int
+) -> None:
+    """Also where a pair is cut: 40 tokens are less than a long passage has."""
+    folder = classifier(tiny_teacher_dir, tmp_path / "model", labels)
+    teacher: Teacher = VLLMScore(str(folder), max_tokens=40, runtime=ON_CPU)
+    plain = SequenceClassifier(str(folder), max_tokens=40, device="cpu")
+    scores = teacher.score(QUERIES, PASSAGES, PAIRS)
+    assert scores.dtype == np.float32
+    expected = plain.score(QUERIES, PASSAGES, PAIRS)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+    assert np.ptp(expected) > 0.01
+    assert teacher.score([], [], np.empty((0, 2), dtype=np.int64)).shape == (0,)
