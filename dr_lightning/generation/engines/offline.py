@@ -150,7 +150,13 @@ class VLLM(Engine):
         return [_answer(output) for output in outputs]
 
     def _load(self) -> None:
-        self._llm = import_vllm().LLM(
+        vllm = import_vllm()
+        from vllm.platforms import current_platform
+
+        # vLLM 0.32 takes back a seeded draw where a batch ends within a prompt, which
+        # a CPU's generator cannot: there, prompts are not split.
+        whole = {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+        self._llm = vllm.LLM(
             model=self._folder,
             revision=self._revision,
             tokenizer_revision=self._revision,
@@ -159,6 +165,7 @@ class VLLM(Engine):
             max_model_len=self._max_model_len,
             enable_prefix_caching=True,
             **self._runtime.arguments(),
+            **whole,
         )
         tokenizer = self._llm.get_tokenizer()
         if not getattr(tokenizer, "chat_template", None):
