@@ -36,6 +36,9 @@ class Sampling:
             raise ValueError(msg)
 
 
+DEFAULT_SAMPLING = Sampling()
+
+
 def line_is_whole(text: str, finish_reason: str | None) -> bool:
     r"""Whether the first line that is not empty came to its end.
 

@@ -1,4 +1,4 @@
-"""What the engine and the teacher that run on vLLM share: its settings and its start."""
+"""What the engine and the teacher that run on vLLM share: settings and start."""
 
 import hashlib
 import os
@@ -61,6 +61,9 @@ class VLLMRuntime:
             "enforce_eager": self.eager,
             "trust_remote_code": self.trust_remote_code,
         }
+
+
+DEFAULT_RUNTIME = VLLMRuntime()
 
 
 def import_vllm() -> Any:

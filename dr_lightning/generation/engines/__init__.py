@@ -1,5 +1,6 @@
 """What writes the queries; imported here so that bare names work on a command line."""
 
+from dr_lightning.generation.engines.endpoint import OpenAICompatible
 from dr_lightning.generation.engines.offline import VLLM
 
-__all__ = ["VLLM"]
+__all__ = ["VLLM", "OpenAICompatible"]

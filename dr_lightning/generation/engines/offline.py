@@ -15,8 +15,14 @@ from dr_lightning.generation.chat import (
     takes_system,
 )
 from dr_lightning.generation.engine import Answer, Engine, Message, Request
-from dr_lightning.generation.sampling import STOP, Sampling, line_is_whole
+from dr_lightning.generation.sampling import (
+    DEFAULT_SAMPLING,
+    STOP,
+    Sampling,
+    line_is_whole,
+)
 from dr_lightning.models.vllm_runtime import (
+    DEFAULT_RUNTIME,
     Dtype,
     VLLMRuntime,
     import_vllm,
@@ -62,12 +68,12 @@ class VLLM(Engine):
     def __init__(
         self,
         model: str,
-        sampling: Sampling = Sampling(),
+        sampling: Sampling = DEFAULT_SAMPLING,
         max_model_len: int = 4096,
         dtype: Dtype = "auto",
         revision: str | None = None,
         template: Mapping[str, str | int | float | bool] | None = None,
-        runtime: VLLMRuntime = VLLMRuntime(),
+        runtime: VLLMRuntime = DEFAULT_RUNTIME,
     ) -> None:
         if max_model_len <= sampling.max_tokens:
             msg = (

@@ -13,6 +13,7 @@ from dr_lightning.models.encoder import position_limit
 from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, tokenize
 from dr_lightning.models.teachers.teacher import Teacher
 from dr_lightning.models.vllm_runtime import (
+    DEFAULT_RUNTIME,
     Dtype,
     VLLMRuntime,
     import_vllm,
@@ -59,7 +60,7 @@ class VLLMScore(Teacher):
         max_tokens: int = 512,
         dtype: Dtype = "float32",
         revision: str | None = None,
-        runtime: VLLMRuntime = VLLMRuntime(),
+        runtime: VLLMRuntime = DEFAULT_RUNTIME,
     ) -> None:
         import_vllm()
         self._folder, self._revision = locate(model), revision

@@ -103,7 +103,9 @@ def test_one_line_is_written_even_behind_empty_lines(engine: VLLM) -> None:
     hot = VLLM.__new__(VLLM)
     hot.__dict__ = engine.__dict__ | {"_sampling": Sampling(temperature=2)}
     answers = hot.answer([request("Tea", seed=seed) for seed in range(300)])
-    assert all("\n" not in answer.text.strip() or answer.text[0] == "\n" for answer in answers)
+    assert all(
+        "\n" not in answer.text.strip() or answer.text[0] == "\n" for answer in answers
+    )
     behind = [answer for answer in answers if answer.text.startswith("\n")]
     assert any(answer.text.strip() for answer in behind)
 
