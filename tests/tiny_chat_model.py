@@ -32,7 +32,7 @@ def chat_tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     backend.post_processor = TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", vocabulary["<s>"])]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=backend,
         bos_token="<s>",  # noqa: S106
         eos_token="<|end|>",  # noqa: S106

@@ -5,7 +5,6 @@ import logging
 import random
 import re
 from collections.abc import Mapping
-from itertools import count
 from typing import NamedTuple
 
 import httpx2
@@ -26,7 +25,8 @@ FOR_ALL = {
 SHOWN = 300  # characters of an endpoint's own words in an error
 _TOO_LONG = re.compile(
     r"context.?(?:length|window|size)|maximum (?:model )?length"
-    r"|too (?:long|many tokens)|reduce the length|(?:exceeds?|longer than) the (?:maximum|limit)",
+    r"|too (?:long|many tokens)|reduce the length"
+    r"|(?:exceeds?|longer than) the (?:maximum|limit)",
     re.IGNORECASE,
 )
 _NO_SYSTEM = re.compile(r"system.*role|role.*system|must alternate", re.IGNORECASE)
@@ -103,20 +103,18 @@ class ChatEndpoint:
             NoAnswerError: If this request fails for good.
             EndpointError: If every request would.
         """
-        for failures in count(1):
+        failures = 0
+        while True:
             outcome = await self._try(body)
             if isinstance(outcome, Completion):
                 return outcome
-            self._check_wait(outcome.wait)
+            failures += 1
             if failures == self._patience.tries:
-                break
+                raise self._given_up(outcome)
             pause = self._patience.pause(failures, outcome.wait, random.random())  # noqa: S311
             level = logging.INFO if pause > NOTEWORTHY else logging.DEBUG
             logger.log(level, "endpoint: %s, wait %.1f s", outcome.reason, pause)
             await asyncio.sleep(pause)
-        if outcome.for_all:
-            raise self._unreachable(outcome.told)
-        raise NoAnswerError(outcome.reason, outcome.told)
 
     async def _try(self, body: Mapping[str, object]) -> Completion | _Failure:
         try:
@@ -148,6 +146,7 @@ class ChatEndpoint:
         reason = f"status {status} from the endpoint"
         if status in PASSING or status >= 500:
             wait = retry_after(response.headers.get("retry-after"))
+            self._check_wait(wait)
             return _Failure(reason, wait, told=told)
         raise NoAnswerError(reason, told)
 
@@ -159,6 +158,11 @@ class ChatEndpoint:
                 "later: finished parts are kept."
             )
             raise EndpointError(msg)
+
+    def _given_up(self, failure: _Failure) -> Exception:
+        if failure.for_all:
+            return self._unreachable(failure.told)
+        return NoAnswerError(failure.reason, failure.told)
 
     def _unreachable(self, told: str) -> EndpointError:
         return EndpointError(

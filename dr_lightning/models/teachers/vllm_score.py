@@ -106,12 +106,11 @@ class VLLMScore(Teacher):
         outputs = self._loaded().encode(
             list(prompts), list(params), pooling_task="classify", use_tqdm=False
         )
-        logits = np.stack([output.outputs.data.float().numpy() for output in outputs])
-        relevant = logits[:, self._relevance_logit]
+        logits = np.stack([output.outputs.data.numpy() for output in outputs])
+        scores: NDArray[np.float32] = logits[:, self._relevance_logit]
         if logits.shape[1] == 1:
-            return relevant.astype(np.float32)
-        odds = 2 * relevant - logits.sum(axis=1)  # the relevance logit minus the other
-        return odds.astype(np.float32)
+            return scores
+        return 2 * scores - logits.sum(axis=1)  # the relevance logit minus the other
 
     def _prompts(self, tokens: PairTokens) -> Iterator[tuple[dict[str, Any], Any]]:
         params = import_vllm().PoolingParams

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
@@ -58,18 +59,40 @@ def test_answers_are_reproduced_by_their_seeds(engine: VLLM) -> None:
     assert protocol.answer([]) == []
 
 
-def test_prompt_is_the_chat_template_s(engine: VLLM, folder: Path) -> None:
-    """As transformers makes it, with generation prompt and a single first token."""
-    asked = request("Bread rises.")
-    (answer,) = engine.answer([asked])
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    ids = tokenizer.apply_chat_template(
-        asked.messages(), add_generation_prompt=True, return_dict=False
+def templated(folder: Path, chat: Sequence[Message]) -> list[int]:
+    """As transformers makes it, with the generation prompt."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    ids: list[int] = tokenizer.apply_chat_template(
+        list(chat), add_generation_prompt=True, return_dict=False
     )
-    (output,) = engine._llm.chat([asked.messages()], use_tqdm=False)
-    assert output.prompt_token_ids == ids
     assert ids.count(tokenizer.bos_token_id) == 1
-    assert answer.prompt_tokens == len(ids)
+    return ids
+
+
+def read_by(
+    engine: VLLM, asked: Request, monkeypatch: pytest.MonkeyPatch
+) -> list[list[int]]:
+    """Token ids of the prompts that vLLM reads for a request."""
+    engine.answer([])  # the model is loaded
+    chat, read = engine._llm.chat, []
+
+    def spy(*args: Any, **options: Any) -> Any:
+        outputs = chat(*args, **options)
+        read.extend(output.prompt_token_ids for output in outputs)
+        return outputs
+
+    monkeypatch.setattr(engine._llm, "chat", spy)
+    (answer,) = engine.answer([asked])
+    assert answer.prompt_tokens == len(read[0])
+    return read
+
+
+def test_prompt_is_the_chat_template_s(
+    engine: VLLM, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request("Bread rises.")
+    ids = templated(folder, asked.messages())
+    assert read_by(engine, asked, monkeypatch)[0] == ids
 
 
 def test_long_passage_is_cut_and_nothing_else(engine: VLLM) -> None:
@@ -118,19 +141,14 @@ def test_answer_at_the_limit_is_told(folder: Path, engine: VLLM) -> None:
 
 
 def test_template_without_a_system_role_gets_the_prompt_in_the_first_message(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = save_chat_model(tmp_path / "tiny", NO_SYSTEM + TEMPLATE)
-    engine = engine_of(folder)
-    (answer,) = engine.answer([request("Bread rises.")])
-    assert answer.fault is None
-    user = {"role": "user", "content": "Write one query.\n\n" + SHOTS[1]["content"]}
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    chat = [user, *request("Bread rises.").messages()[2:]]
-    ids = tokenizer.apply_chat_template(
-        chat, add_generation_prompt=True, return_dict=False
-    )
-    assert answer.prompt_tokens == len(ids)
+    asked = request("Bread rises.")
+    content = "Write one query.\n\n" + SHOTS[1]["content"]
+    chat = [Message(role="user", content=content), *asked.messages()[2:]]
+    read = read_by(engine_of(folder), asked, monkeypatch)
+    assert read[0] == templated(folder, chat)
 
 
 def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
