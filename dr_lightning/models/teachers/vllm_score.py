@@ -108,9 +108,9 @@ class VLLMScore(Teacher):
         )
         logits = np.stack([output.outputs.data.numpy() for output in outputs])
         scores: NDArray[np.float32] = logits[:, self._relevance_logit]
-        if logits.shape[1] == 1:
-            return scores
-        return 2 * scores - logits.sum(axis=1)  # the relevance logit minus the other
+        if logits.shape[1] == 2:  # the relevance logit minus the other
+            scores = 2 * scores - logits.sum(axis=1)
+        return scores
 
     def _prompts(self, tokens: PairTokens) -> Iterator[tuple[dict[str, Any], Any]]:
         params = import_vllm().PoolingParams

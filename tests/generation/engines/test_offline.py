@@ -74,7 +74,8 @@ def read_by(
 ) -> list[list[int]]:
     """Token ids of the prompts that vLLM reads for a request."""
     engine.answer([])  # the model is loaded
-    chat, read = engine._llm.chat, []
+    chat = engine._llm.chat
+    read: list[list[int]] = []
 
     def spy(*args: Any, **options: Any) -> Any:
         outputs = chat(*args, **options)

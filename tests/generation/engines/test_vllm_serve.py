@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -78,7 +77,7 @@ def test_queries_come_from_the_server(
     assert [answer.text for answer in engine.answer(asked)] == [
         answer.text for answer in answered
     ]
-    with pytest.raises(ValueError, match="refuses with status 404: .*other"):
+    with pytest.raises(ValueError, match=r"refuses with status 404: .*other"):
         OpenAICompatible(url, "other", key_variable="PLANTED_KEY").answer(asked)
     with pytest.raises(ValueError, match="refuses with status 401: "):
         OpenAICompatible(url, "tiny").answer(asked)
