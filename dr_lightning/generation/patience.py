@@ -81,7 +81,8 @@ def retry_after(header: str | None, now: float | None = None) -> float:
     if header is None:
         return 0.0
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
+        return seconds if seconds > 0 else 0.0  # "nan" too
     except ValueError:
         pass
     try:

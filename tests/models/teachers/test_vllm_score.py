@@ -44,3 +44,40 @@ def test_scores_are_the_logits_of_transformers(
     np.testing.assert_allclose(scores, expected, atol=1e-4)
     assert np.ptp(expected) > 0.01
     assert teacher.score([], [], np.empty((0, 2), dtype=np.int64)).shape == (0,)
+
+
+def test_settings_name_the_model_and_fingerprint_follows_it(
+    tiny_teacher_dir: Path, tmp_path: Path
+) -> None:
+    teacher = VLLMScore(str(tiny_teacher_dir))
+    assert teacher.settings == {
+        "model": "teacher",
+        "relevance_logit": -1,
+        "max_tokens": 512,
+        "dtype": "float32",
+    }
+    shorter = VLLMScore(str(tiny_teacher_dir), max_tokens=100)
+    other = VLLMScore(str(classifier(tiny_teacher_dir, tmp_path / "teacher", 1)))
+    again = VLLMScore(str(tiny_teacher_dir), runtime=ON_CPU)
+    assert again.fingerprint == teacher.fingerprint
+    prints = {part.fingerprint for part in (teacher, shorter, other)}
+    assert len(prints) == 3
+
+
+def test_model_that_judges_no_pairs_is_refused(
+    tiny_teacher_dir: Path, tiny_encoder_dir: Path, tmp_path: Path
+) -> None:
+    three = classifier(tiny_teacher_dir, tmp_path / "three", 3)
+    with pytest.raises(ValueError, match=r"but is BertForSequenceClass.* with 3"):
+        VLLMScore(str(three))
+    with pytest.raises(
+        ValueError, match=r"must be a sequence classifier .* is BertModel"
+    ):
+        VLLMScore(str(tiny_encoder_dir))
+
+
+def test_setting_that_does_not_fit_the_model_is_refused(tiny_teacher_dir: Path) -> None:
+    with pytest.raises(ValueError, match=r"relevance_logit .* but got 1"):
+        VLLMScore(str(tiny_teacher_dir), relevance_logit=1)
+    with pytest.raises(ValueError, match=r"from 16 to 512, .* but got 513"):
+        VLLMScore(str(tiny_teacher_dir), max_tokens=513)
