@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells count it."""
 VERBS = {
     "fit": "Train a bi-encoder on training lists.",
     "validate": "Compute dev loss and retrieval metrics of a model.",
@@ -47,8 +49,8 @@ def usage() -> str:
 def main(args: Sequence[str] | None = None) -> None:
     """Runs a command.
 
-    From a shell, an error that the user can mend is told in a line, without traceback;
-    from Python it is raised.
+    From a shell, an error that the user can mend is told in a line, without traceback,
+    and so is Ctrl-C; from Python it is raised.
 
     Args:
         args: The command and its options; null = those of the process.
@@ -61,6 +63,9 @@ def main(args: Sequence[str] | None = None) -> None:
     except (ValueError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(1) from error
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _run(args: list[str]) -> None:

@@ -151,3 +151,17 @@ def test_an_error_ends_in_a_line_without_traceback(
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_an_interrupt_ends_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dr_lightning.cli._run", interrupt)
+    monkeypatch.setattr("sys.argv", ["dr_lightning", "ingest"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"

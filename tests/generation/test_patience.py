@@ -17,7 +17,7 @@ from dr_lightning.generation.patience import Patience, retry_after
 )
 def test_patience_out_of_range_is_refused(name: str, accepted: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be {accepted}, but got 0"):
-        Patience(**{name: 0})  # type: ignore[arg-type]
+        Patience(**{name: 0})
 
 
 def test_backoff_doubles_up_to_a_minute_and_never_shortens_a_wish() -> None:
