@@ -1,6 +1,7 @@
 # make quickstart   train on the data set that comes with the project, and see the gain
 # make test         everything that a change must pass
-# Both make .venv on first use and take another interpreter with PYTHON=python3.12.
+# make test-vllm    the tests with the real vLLM, on a CPU, in an environment of their own
+# The first two make .venv on first use and take another interpreter with PYTHON=python3.12.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -88,7 +89,7 @@ class OpenAICompatible(Engine):
             raise ValueError(msg)
         shaping = {"model": model, **asdict(sampling), "body": self._body}
         # A server that has moved goes on with the parts that it began.
-        digest = hashlib.sha256(repr(sorted(shaping.items())).encode())
+        digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode())
         self.fingerprint: str = digest.hexdigest()[:16]
         self.settings: Mapping[str, object] = {"url": self._url, **shaping}
         self._fold = False

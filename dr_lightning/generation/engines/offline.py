@@ -84,7 +84,7 @@ class VLLM(Engine):
         self._folder, self._revision = locate(model), revision
         self._sampling, self._runtime = sampling, runtime
         self._max_model_len, self._dtype = max_model_len, dtype
-        self._template = dict(template or {})
+        self._template = dict(sorted((template or {}).items()))
         self.settings: Mapping[str, object] = {
             "model": Path(model).name if Path(self._folder).is_dir() else model,
             "revision": revision,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from dr_lightning.generation.engine import Answer, Engine, Message, Request
-from dr_lightning.generation.engines import OpenAICompatible
+from dr_lightning.generation.engines import OpenAICompatible, endpoint
 from dr_lightning.generation.patience import Patience
 from dr_lightning.generation.sampling import Sampling
 from tests.fake_endpoint import Body, Reply, failure, serving
@@ -301,6 +301,16 @@ def test_body_may_not_replace_the_chat() -> None:
         engine_at("http://host/v1", body={"messages": [], "stream": True})
 
 
+def test_missing_package_is_told_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoint, "find_spec", lambda _: None)
+    with pytest.raises(
+        ValueError, match=r"httpx2. `pip install 'dr-lightning\[endpoint"
+    ):
+        engine_at("http://host/v1")
+
+
 def test_fingerprint_follows_the_model_and_its_settings_not_the_address() -> None:
     engine = engine_at("http://here/v1")
     assert (
@@ -328,7 +338,7 @@ def test_settings_tell_where_and_how() -> None:
 SCRIPT = """
 import sys
 from dr_lightning.generation.engine import Request
-from dr_lightning.generation.engines import OpenAICompatible
+from dr_lightning.generation.engines import OpenAICompatible, endpoint
 engine = OpenAICompatible(sys.argv[1], "tiny")
 engine.answer([Request("question", "", "Tea.", seed) for seed in range(100)])
 """
