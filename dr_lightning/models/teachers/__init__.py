@@ -1,7 +1,17 @@
 """Teachers: models that judge how relevant a passage is to a query."""
 
+from dr_lightning.models.teachers.decoder_reranker import DecoderReranker
+from dr_lightning.models.teachers.monot5 import MonoT5
+from dr_lightning.models.teachers.rankt5 import RankT5
 from dr_lightning.models.teachers.sequence_classifier import SequenceClassifier
 from dr_lightning.models.teachers.teacher import Teacher
 from dr_lightning.models.teachers.vllm_score import VLLMScore
 
-__all__ = ["SequenceClassifier", "Teacher", "VLLMScore"]
+__all__ = [
+    "DecoderReranker",
+    "MonoT5",
+    "RankT5",
+    "SequenceClassifier",
+    "Teacher",
+    "VLLMScore",
+]

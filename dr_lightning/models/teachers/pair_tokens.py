@@ -21,13 +21,45 @@ def tokenize(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[I
     Args:
         texts: Any number of texts.
         tokenizer: A fast Hugging Face tokenizer.
+
+    Raises:
+        ValueError: If the tokenizer is slow.
     """
+    if not tokenizer.is_fast:
+        name = type(tokenizer).__name__
+        msg = f"{name} has no fast version; give a folder with a tokenizer.json."
+        raise ValueError(msg)
     backend = tokenizer.backend_tokenizer
     # A saved tokenizer may cut or pad by itself; lengths are decided on pairs.
     backend.no_truncation()
     backend.no_padding()
     encodings = backend.encode_batch_fast(list(texts), add_special_tokens=False)
     return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+
+class TokenCache:
+    """Tokenises texts and remembers them: a passage is scored for many queries.
+
+    Tokenising a passage costs a fast GPU as long as scoring it does.
+
+    Args:
+        tokenizer: A fast Hugging Face tokenizer.
+        texts: How many are remembered; some 2 KB each.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, texts: int = 100_000
+    ) -> None:
+        self.tokenizer, self.texts = tokenizer, texts
+        self._known: dict[str, Ids] = {}
+
+    def __call__(self, texts: Sequence[str]) -> list[Ids]:
+        """Token ids of each text, as `tokenize` gives them."""
+        if len(self._known) > self.texts:
+            self._known.clear()
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, tokenize(new, self.tokenizer), strict=True))
+        return [self._known[text] for text in texts]
 
 
 @dataclass(frozen=True)
@@ -66,15 +98,12 @@ class PairLayout:
         Raises:
             ValueError: If the tokenizer is slow or frames pairs in another way.
         """
-        name = type(tokenizer).__name__
-        if not tokenizer.is_fast:
-            msg = f"{name} has no fast version; give a folder with a tokenizer.json."
-            raise ValueError(msg)
         layout = cls._read(tokenizer)
         for query, passage in _PROBES:
             parts = tokenize([query, passage], tokenizer)
             whole = tokenizer(query, passage)["input_ids"]
             if layout.join(parts[0], parts[1]).tolist() != whole:
+                name = type(tokenizer).__name__
                 msg = (
                     f"{name} does not frame pairs as special tokens around the "
                     "tokens of query and passage. Wrap this model in a teacher class "
@@ -113,6 +142,20 @@ class PairLayout:
         return np.repeat(np.array(self.types, dtype=np.int64), repeats)
 
 
+def longest_query(max_tokens: int, overhead: int) -> int:
+    """Tokens of a query that are kept: a quarter of a pair is the passage's at least.
+
+    Args:
+        max_tokens: Tokens of a pair.
+        overhead: Special tokens among them.
+
+    Example:
+        >>> longest_query(512, 3)
+        384
+    """
+    return max_tokens - max(max_tokens // 4, overhead + 1)
+
+
 class PairTokens:
     """Pairs of tokenised texts that fit a length, padded when a batch is asked for.
 
@@ -138,11 +181,11 @@ class PairTokens:
     ) -> None:
         self.layout, self.queries, self.passages = layout, queries, passages
         self.pairs = pairs
-        longest_query = max_tokens - max(max_tokens // 4, layout.overhead + 1)
         query = np.array([len(ids) for ids in queries], dtype=np.int64)
         passage = np.array([len(ids) for ids in passages], dtype=np.int64)
-        self.cut_queries = int((query > longest_query).sum())
-        self.query_lengths = np.minimum(query, longest_query)[pairs[:, 0]]
+        longest = longest_query(max_tokens, layout.overhead)
+        self.cut_queries = int((query > longest).sum())
+        self.query_lengths = np.minimum(query, longest)[pairs[:, 0]]
         room = max_tokens - layout.overhead - self.query_lengths
         self.passage_lengths = np.minimum(passage[pairs[:, 1]], room)
 

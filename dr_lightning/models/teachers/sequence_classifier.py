@@ -1,34 +1,27 @@
 """A cross-encoder teacher: any Hugging Face sequence classifier over text pairs."""
 
-import hashlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
 
-from dr_lightning.models.encoder import position_limit
-from dr_lightning.models.encoding import (
-    BATCH_TOKENS,
-    Precision,
-    autocast,
-    pick_device,
+from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.teachers.loading import (
+    SHORTEST,
+    Float32,
+    Running,
+    fingerprint,
+    load_model,
+    load_tokenizer,
 )
-from dr_lightning.models.micro_batch import micro_batches
-from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, tokenize
+from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, TokenCache
+from dr_lightning.models.teachers.scorer import score_pairs
 from dr_lightning.models.teachers.teacher import Teacher
-from dr_lightning.models.weights import locate
-
-logger = logging.getLogger(__name__)
-
-# Where and by which version the files were written: no matter for a score.
-IGNORED = ("_name_or_path", "transformers_version")
-SHORTEST = 16  # tokens: a shorter pair says nothing
 
 
 class SequenceClassifier(Teacher):
@@ -70,25 +63,29 @@ class SequenceClassifier(Teacher):
         device: str = "auto",
         trust_remote_code: bool = False,
     ) -> None:
-        self.max_tokens, self.batch_tokens = max_tokens, batch_tokens
         self.relevance_logit: int = relevance_logit
-        self.precision: Precision = precision
         self.settings = {
             "model": Path(model).name,  # the folder's place is this machine's business
             "relevance_logit": relevance_logit,
             "max_tokens": max_tokens,
             "precision": precision,
         }
-        self.device = pick_device(device)
-        self.tokenizer = AutoTokenizer.from_pretrained(
-            locate(model), trust_remote_code=trust_remote_code
-        )
+        self.running = Running(max_tokens, batch_tokens, precision, device)
+        self.tokenizer = load_tokenizer(model, trust_remote_code)
         self.layout = PairLayout.of(self.tokenizer)
-        self.model = _load(locate(model), trust_remote_code)
-        self._check(model)
-        self.fingerprint = self._fingerprint()
+        self.tokens = TokenCache(self.tokenizer)
+        self.model = load_model(
+            AutoModelForSequenceClassification,
+            model,
+            "a sequence classifier",
+            trust_remote_code=trust_remote_code,
+        )
+        self._check_logits(model)
+        self.running.check(model, self.model.config, self.tokenizer, SHORTEST)
+        shaping = (relevance_logit, max_tokens, precision)
+        self.fingerprint = fingerprint(self.model, self.tokenizer, shaping)
         _keep_head_in_float32(self.model)
-        self.model.eval().to(self.device)
+        self.model.to(self.running.place)
 
     def score(
         self,
@@ -99,27 +96,25 @@ class SequenceClassifier(Teacher):
         """Scores pairs; see `Teacher.score`."""
         tokens = PairTokens(
             self.layout,
-            tokenize(queries, self.tokenizer),
-            tokenize(passages, self.tokenizer),
+            self.tokens(queries),
+            self.tokens(passages),
             pairs,
-            self.max_tokens,
+            self.running.max_tokens,
         )
-        if tokens.cut_queries:
-            logger.warning("cut %d queries: too long for a pair", tokens.cut_queries)
-        scores = torch.empty(len(pairs), dtype=torch.float32, device=self.device)
-        with torch.inference_mode(), autocast(self.device, self.precision):
-            for rows in micro_batches(tokens.lengths, self.batch_tokens):
-                logits = self._logits(*tokens.batch(rows))
-                scores[torch.from_numpy(rows).to(self.device)] = logits
-        return scores.cpu().numpy()
+        return score_pairs(tokens, self._logits, self.running)
 
-    def _logits(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+    def _logits(
+        self,
+        ids: Int[Tensor, "pair token"],
+        mask: Bool[Tensor, "pair token"],
+        types: Int[Tensor, "pair token"],
+    ) -> Float[Tensor, " pair"]:
         inputs = {"input_ids": ids, "attention_mask": mask.long()}
         if "token_type_ids" in self.tokenizer.model_input_names:
             inputs["token_type_ids"] = types
+        device = self.running.place
         moved = {
-            name: value.to(self.device, non_blocking=True)
-            for name, value in inputs.items()
+            name: value.to(device, non_blocking=True) for name, value in inputs.items()
         }
         logits: Tensor = self.model(**moved).logits.float()
         relevant = logits[:, self.relevance_logit]
@@ -127,7 +122,7 @@ class SequenceClassifier(Teacher):
             return relevant
         return 2 * relevant - logits.sum(dim=1)  # the relevance logit minus the other
 
-    def _check(self, model: str) -> None:
+    def _check_logits(self, model: str) -> None:
         labels = self.model.config.num_labels
         if labels not in (1, 2):
             msg = (
@@ -141,45 +136,6 @@ class SequenceClassifier(Teacher):
                 f"but got {self.relevance_logit}. -1 is the last."
             )
             raise ValueError(msg)
-        limit = position_limit(self.model.config, self.tokenizer.model_max_length)
-        if not SHORTEST <= self.max_tokens <= (limit or self.max_tokens):
-            msg = (
-                f"max_tokens must be from {SHORTEST} to {limit}, what {model!r} takes, "
-                f"but got {self.max_tokens}."
-            )
-            raise ValueError(msg)
-        if self.batch_tokens < 1:
-            msg = f"batch_tokens must be at least 1, but got {self.batch_tokens}."
-            raise ValueError(msg)
-
-    def _fingerprint(self) -> str:
-        shaping = (self.relevance_logit, self.max_tokens, self.precision)
-        digest = hashlib.sha256(repr(shaping).encode())
-        digest.update(self.tokenizer.backend_tokenizer.to_str().encode())
-        config = self.model.config.to_diff_dict()
-        told = {key: config[key] for key in sorted(config) if key not in IGNORED}
-        digest.update(repr(told).encode())
-        for name, weight in self.model.state_dict().items():
-            digest.update(name.encode())
-            digest.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()[:16]
-
-
-class Float32(nn.Module):
-    """Runs a module in float32, whatever autocast is on around it.
-
-    Args:
-        module: A module with float32 weights.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Widens the inputs and runs the module without autocast."""
-        with torch.autocast(inputs[0].device.type, enabled=False):
-            return self.module(*(value.float() for value in inputs))
 
 
 def _keep_head_in_float32(model: Any) -> None:
@@ -190,21 +146,3 @@ def _keep_head_in_float32(model: Any) -> None:
             setattr(model, name, Float32(child))
     if getattr(backbone, "pooler", None) is not None:
         backbone.pooler = Float32(backbone.pooler)
-
-
-def _load(folder: str, trust_remote_code: bool) -> Any:
-    model, report = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        dtype=torch.float32,
-        trust_remote_code=trust_remote_code,
-        output_loading_info=True,
-    )
-    if report["missing_keys"]:
-        first = sorted(report["missing_keys"])[0]
-        msg = (
-            f"the weights of {folder!r} lack {len(report['missing_keys'])} parameters "
-            f"of a sequence classifier, {first!r} among them: they would be random. "
-            "Give a model that was trained to judge pairs."
-        )
-        raise ValueError(msg)
-    return model

@@ -1,0 +1,161 @@
+"""What every teacher does with its model's files: load, check, fingerprint."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from dr_lightning.models.encoder import position_limit
+from dr_lightning.models.encoding import Precision, autocast, pick_device
+from dr_lightning.models.weights import locate
+
+# Where and by which version the files were written: no matter for a score.
+IGNORED = ("_name_or_path", "transformers_version")
+SHORTEST = 16  # tokens: a shorter pair says nothing
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a model is run.
+
+    Args:
+        max_tokens: Tokens of a pair, special tokens and prompt counted.
+        batch_tokens: Padded tokens a micro-batch.
+        precision: "32", or "bf16" for matrix products in bfloat16.
+        device: "auto" or what `torch.device` takes.
+    """
+
+    max_tokens: int
+    batch_tokens: int
+    precision: Precision
+    device: str
+
+    @property
+    def place(self) -> torch.device:
+        """The device that works."""
+        return pick_device(self.device)
+
+    def autocast(self) -> Any:
+        """The context in which the model runs."""
+        return autocast(self.place, self.precision)
+
+    def check(
+        self, model: str, config: Any, tokenizer: PreTrainedTokenizerBase, least: int
+    ) -> None:
+        """Refuses lengths that do not fit.
+
+        Args:
+            model: The model's name, for messages.
+            config: Its configuration.
+            tokenizer: Its tokenizer.
+            least: Tokens that a pair needs.
+
+        Raises:
+            ValueError: If `max_tokens` or `batch_tokens` is out of range.
+        """
+        limit = position_limit(config, tokenizer.model_max_length)
+        if not least <= self.max_tokens <= (limit or self.max_tokens):
+            msg = (
+                f"max_tokens must be from {least} to {limit or 'any number'}, what "
+                f"{model!r} takes, but got {self.max_tokens}."
+            )
+            raise ValueError(msg)
+        if self.batch_tokens < 1:
+            msg = f"batch_tokens must be at least 1, but got {self.batch_tokens}."
+            raise ValueError(msg)
+
+
+def load_tokenizer(
+    model: str, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model.
+
+    Args:
+        model: A model folder, a hub name, or `package:NAME/FOLDER`.
+        trust_remote_code: Whether to run code that comes with the model.
+    """
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        locate(model), trust_remote_code=trust_remote_code
+    )
+    return tokenizer
+
+
+def load_model(
+    kind: Any,
+    model: str,
+    needed: str,
+    dtype: torch.dtype = torch.float32,
+    trust_remote_code: bool = False,
+) -> Any:
+    """Loads a model whose weights are all there.
+
+    Args:
+        kind: An auto class of transformers.
+        model: A model folder, a hub name, or `package:NAME/FOLDER`.
+        needed: What the model has to be, for the message.
+        dtype: Of the weights.
+        trust_remote_code: Whether to run code that comes with the model.
+
+    Raises:
+        ValueError: If weights are missing.
+    """
+    folder = locate(model)
+    loaded, report = kind.from_pretrained(
+        folder,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        output_loading_info=True,
+    )
+    if report["missing_keys"]:
+        first = sorted(report["missing_keys"])[0]
+        msg = (
+            f"the weights of {folder!r} lack {len(report['missing_keys'])} parameters "
+            f"of {needed}, {first!r} among them: they would be random. Give a model "
+            "that was trained to judge pairs."
+        )
+        raise ValueError(msg)
+    return loaded.eval()
+
+
+def fingerprint(
+    model: Any, tokenizer: PreTrainedTokenizerBase, shaping: tuple[object, ...]
+) -> str:
+    """16 hexadecimal digits of everything that shapes a score.
+
+    Args:
+        model: As loaded, on the CPU.
+        tokenizer: Its tokenizer.
+        shaping: Settings that shape a score.
+    """
+    digest = hashlib.sha256(repr(shaping).encode())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    config = model.config.to_diff_dict()
+    told = {key: config[key] for key in sorted(config) if key not in IGNORED}
+    digest.update(repr(told).encode())
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+class Float32(nn.Module):
+    """Runs a module in float32, whatever autocast is on around it.
+
+    Eight bits of mantissa on the last number would tie passages that the model tells
+    apart.
+
+    Args:
+        module: A module with float32 weights.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Widens the inputs and runs the module without autocast."""
+        with torch.autocast(inputs[0].device.type, enabled=False):
+            return self.module(*(value.float() for value in inputs))
