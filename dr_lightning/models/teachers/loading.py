@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from dr_lightning.models.encoder import position_limit
+from dr_lightning.models.encoder import position_limit, quiet_loading
 from dr_lightning.models.encoding import Precision, autocast, pick_device
 from dr_lightning.models.weights import locate
 
@@ -103,12 +103,13 @@ def load_model(
         ValueError: If weights are missing.
     """
     folder = locate(model)
-    loaded, report = kind.from_pretrained(
-        folder,
-        dtype=dtype,
-        trust_remote_code=trust_remote_code,
-        output_loading_info=True,
-    )
+    with quiet_loading():  # what is missing is told below
+        loaded, report = kind.from_pretrained(
+            folder,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+        )
     if report["missing_keys"]:
         first = sorted(report["missing_keys"])[0]
         msg = (
