@@ -146,6 +146,7 @@ def _make_lists(
         unknown = _count_unknown(queries, [run])
         made = contrastive_lists(queries, run, qrels, rules)
         return made, {"candidates_of_unknown_queries": unknown}
+    _check_complete(teachers, rules)
     frames = [artefacts.read(path, schemas.TEACHER_SCORES) for path in teachers]
     unknown = _count_unknown(queries, frames)
     scores, unshared = average_teachers(queries, frames, rules)
@@ -154,6 +155,23 @@ def _make_lists(
         "candidates_of_unknown_queries": unknown,
         "candidates_another_teacher_lacks": unshared,
     }
+
+
+def _check_complete(teachers: list[Path], rules: ListRules) -> None:
+    """Refuses scores that fail-fast scoring left gaps in where gaps would matter."""
+    if len(teachers) == 1 and rules.drop_beaten_source:
+        return
+    for path in teachers:
+        counts = artefacts.read_manifest(path).get("counts", {})
+        if spared := counts.get("pairs_not_needed", 0):
+            use = "several teachers" if len(teachers) > 1 else "drop_beaten_source off"
+            msg = (
+                f"{path}: fail-fast scoring left out {spared:,} pairs of queries whose "
+                f"source passage is beaten, but with {use} all must be scored. Score "
+                "again with `score --fail_fast false`; `--reuse` takes these scores "
+                "over."
+            )
+            raise ValueError(msg)
 
 
 def _count_unknown(queries: pl.DataFrame, candidates: list[pl.DataFrame]) -> list[int]:

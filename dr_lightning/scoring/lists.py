@@ -14,7 +14,8 @@ class CandidateLists:
     """Candidates with their texts.
 
     Args:
-        lists: query_id, text, passage_id (a list, best candidate first).
+        lists: query_id, text, source_passage_id, passage_id (a list, best candidate
+            first); queries of the same text stand together, so that they share a part.
         passages: passage_id, passage (the text as a model reads it); each passage of
             `lists` once.
         dropped: How many queries and pairs were left out, by reason.
@@ -28,6 +29,13 @@ class CandidateLists:
     def pairs(self) -> int:
         """Pairs in all lists."""
         return count_pairs(self.lists)
+
+    @property
+    def lost_sources(self) -> int:
+        """Queries whose source passage is not among their candidates."""
+        source = pl.col("source_passage_id")
+        listed = source.is_in(pl.col("passage_id"))
+        return len(self.lists.filter(source.is_not_null() & ~listed))
 
 
 def candidate_lists(
@@ -45,7 +53,7 @@ def candidate_lists(
 
     Args:
         run: query_id, passage_id (a list).
-        queries: query_id, text.
+        queries: query_id, text, source_passage_id.
         corpus: Corpus to read passages from.
         template: Joins title and text.
         relevant: query_id, relevant (a list): passages put behind the candidates where
@@ -54,7 +62,7 @@ def candidate_lists(
     Raises:
         ValueError: If nothing is left to score.
     """
-    asked = queries.select("query_id", "text")
+    asked = queries.select("query_id", "text", "source_passage_id")
     asked = asked.filter(pl.col("text").str.strip_chars() != "")
     lists = run.select("query_id", "passage_id")
     lists = lists.join(asked, on="query_id", how="inner", maintain_order="left")
@@ -77,8 +85,15 @@ def candidate_lists(
         "query without candidates": len(found) - len(kept),
         "passage not in corpus": count_pairs(lists) - count_pairs(found),
     }
-    return CandidateLists(
-        kept.select("query_id", "text", "passage_id"), passages, dropped
+    return CandidateLists(_same_texts_together(kept), passages, dropped)
+
+
+def _same_texts_together(lists: pl.DataFrame) -> pl.DataFrame:
+    """Moves each query behind the first one of its text."""
+    return (
+        lists.with_row_index("row")
+        .sort(pl.col("row").min().over("text"), "row")
+        .select("query_id", "text", "source_passage_id", "passage_id")
     )
 
 
@@ -116,4 +131,4 @@ def _with_relevant(lists: pl.DataFrame, relevant: pl.DataFrame) -> pl.DataFrame:
     passage_id = (
         pl.when(pl.col("relevant").is_null()).then("passage_id").otherwise(both)
     )
-    return joined.select("query_id", "text", passage_id.alias("passage_id"))
+    return joined.with_columns(passage_id.alias("passage_id")).drop("relevant")

@@ -1,10 +1,14 @@
 """Whether a teacher ranks better than the student: it bounds what can be learnt."""
 
+import logging
+
 import polars as pl
 
 from dr_lightning.metrics import evaluate_run, means
 
 MEASURE = "nDCG@10"
+
+logger = logging.getLogger(__name__)
 
 
 def compare_rankings(
@@ -40,3 +44,31 @@ def compare_rankings(
         )
         result[name] = means(evaluate_run(lists, judged, [MEASURE]))[MEASURE]
     return result
+
+
+def without_sources(scores: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """Leaves out what fail-fast scoring decides on, and says so.
+
+    Some of these queries are not scored in full, and of those that are, the teacher
+    ranks the source first by selection: either would make a comparison unfair.
+
+    Args:
+        scores: query_id among its columns.
+        queries: query_id, source_passage_id.
+
+    Example:
+        >>> scores = pl.DataFrame({"query_id": ["q", "r"]})
+        >>> queries = scores.with_columns(source_passage_id=pl.Series(["a", None]))
+        >>> without_sources(scores, queries)["query_id"].to_list()
+        ['r']
+    """
+    source = queries.filter(pl.col("source_passage_id").is_not_null())
+    kept = scores.join(source, on="query_id", how="anti", maintain_order="left")
+    if len(kept) < len(scores):
+        logger.info(
+            "score: the comparison by %s leaves out %d queries with a source passage; "
+            "with --fail_fast false it has them too",
+            MEASURE,
+            len(scores) - len(kept),
+        )
+    return kept

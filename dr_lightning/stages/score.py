@@ -5,22 +5,16 @@ import time
 from pathlib import Path
 
 import polars as pl
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dr_lightning import artefacts, schemas
 
-# The class is imported so that its bare name works on the command line.
-from dr_lightning.models.teachers import SequenceClassifier, Teacher  # noqa: F401
+# Imported with all teachers, so that their bare names work on the command line.
+from dr_lightning.models.teachers import Teacher
 from dr_lightning.parts import Parts, Shard, settings_key
-from dr_lightning.scoring.lists import (
-    CandidateLists,
-    candidate_lists,
-    count_pairs,
-    relevant_ids,
-)
-from dr_lightning.scoring.pairs import score_lists
-from dr_lightning.scoring.quality import MEASURE, compare_rankings
+from dr_lightning.scoring.lists import CandidateLists, candidate_lists, relevant_ids
+from dr_lightning.scoring.quality import MEASURE, compare_rankings, without_sources
+from dr_lightning.scoring.reuse import read_known
+from dr_lightning.scoring.work import score_parts
 from dr_lightning.texts import PASSAGE_TEMPLATE, check_template
 
 logger = logging.getLogger(__name__)
@@ -36,6 +30,8 @@ def score(
     add_relevant: bool = False,
     depth: int = 100,
     template: str = PASSAGE_TEMPLATE,
+    fail_fast: bool = True,
+    reuse: list[Path] | None = None,
     part_queries: int = 32,
     shard: str = "1/1",
     overwrite: bool = False,
@@ -54,12 +50,20 @@ def score(
         out: Teacher scores to write, a parquet file.
         teacher: The model that scores.
         qrels: Judgements; if given, nDCG@10 of the teacher's order and of the
-            candidates' is logged and stored in the manifest.
+            candidates' is logged and stored in the manifest; with `fail_fast` over
+            queries without a source passage alone.
         add_relevant: Also score relevant passages of `qrels` that are not among the
             candidates: for human training queries. Not with the qrels of a test: the
             scores would then put passages into a ranking that no retriever found.
         depth: Candidates a query, at least 1. 100, as in arXiv 2502.19712.
         template: Joins title and text of a passage.
+        fail_fast: Score the source passage and a few candidates first, and give a
+            query up once one of them scores strictly higher: `curate` drops it anyway,
+            and makes the same lists. Queries without a source passage are scored in
+            full. Set it to false to average several teachers.
+        reuse: Earlier teacher scores, such as those of another student's candidates:
+            pairs found in them are not scored again. They must come from the same
+            teacher, queries, corpus and template.
         part_queries: Queries a part: what a stop loses at most, and what shares
             micro-batches.
         shard: Which worker of how many, such as 2/4.
@@ -67,7 +71,7 @@ def score(
 
     Raises:
         ValueError: If the options do not fit together, `out` exists and `overwrite` is
-            false, or nothing is left to score.
+            false, nothing is left to score, or a file cannot be reused.
     """
     started = time.monotonic()
     worker = Shard.parse(shard)
@@ -83,29 +87,41 @@ def score(
     inputs = {"candidates": candidates, "queries": queries, "corpus": corpus}
     inputs |= {} if qrels is None else {"qrels": qrels}
     _check_any_left(work, inputs)
-    settings = {"depth": depth, "template": template, "add_relevant": add_relevant}
-    key = _key(settings, inputs, teacher)
+    inputs |= {f"reuse_{row}": path for row, path in enumerate(reuse or [], start=1)}
+    settings = {
+        "depth": depth,
+        "template": template,
+        "add_relevant": add_relevant,
+        "fail_fast": fail_fast,
+    }
+    shaping = settings | _fingerprints(inputs, add_relevant)
+    known = read_known(reuse or [], teacher.fingerprint, shaping)
+    key = settings_key(shaping | {"teacher": teacher.fingerprint})
     folder = out.with_name(f"{out.stem}.parts")
     parts = Parts(folder, key, len(work.lists), part_queries)
-    _score_parts(teacher, work, parts, worker)
+    score_parts(teacher, work, parts, worker, fail_fast, known)
     if worker.of > 1:
         left = len(parts.todo(Shard()))
         logger.info("score: worker %s is done, %d parts are left", worker, left)
         return
-    scores = parts.read()
-    quality = {} if judged is None else compare_rankings(run, scores, judged)
+    order = run.select("query_id")
+    scores = order.join(parts.read(), on="query_id", maintain_order="left")
+    quality = {}
+    if judged is not None:
+        full = without_sources(scores, asked) if fail_fast else scores
+        quality = compare_rankings(run, full, judged)
     manifest = artefacts.Manifest(
         stage="score",
         settings=settings | {"teacher": dict(teacher.settings)},
         inputs=inputs,
-        counts={"queries": len(scores), "pairs": work.pairs},
+        counts=_counts(work, parts),
         dropped=work.dropped,
         extra=_extra(teacher, parts, quality),
         started=started,
     )
     artefacts.write(scores, out, schemas.TEACHER_SCORES, manifest, overwrite=overwrite)
     parts.remove()
-    _log(work, quality, out)
+    _log(manifest, quality, out)
 
 
 def _check_options(
@@ -134,41 +150,28 @@ def _check_any_left(work: CandidateLists, inputs: dict[str, Path]) -> None:
         raise ValueError(msg)
 
 
-def _key(settings: dict[str, object], inputs: dict[str, Path], teacher: Teacher) -> str:
-    # Qrels shape the scores only where their passages are added.
-    shaping = {
+def _fingerprints(inputs: dict[str, Path], add_relevant: bool) -> dict[str, str]:
+    """Those of all inputs that shape the scores."""
+    # Qrels do only where their passages are added. Reused scores do not beyond
+    # rounding, but with them in the key a restart mixes nothing.
+    return {
         name: artefacts.fingerprint(path)
         for name, path in inputs.items()
-        if name != "qrels" or settings["add_relevant"]
+        if name != "qrels" or add_relevant
     }
-    return settings_key(settings | shaping | {"teacher": teacher.fingerprint})
 
 
-def _score_parts(
-    teacher: Teacher, work: CandidateLists, parts: Parts, worker: Shard
-) -> None:
-    todo = parts.todo(worker)
-    if others := parts.others():
-        logger.info("%s: %d parts of other settings are not used", parts.folder, others)
-    slices = {rows: work.lists[rows.start : rows.stop] for rows in todo}
-    total = sum(count_pairs(part) for part in slices.values())
-    done = len(parts.ranges()[worker.index - 1 :: worker.of]) - len(todo)
-    logger.info("score: %d pairs to score, %d parts done before", total, done)
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} pairs"),
-        TextColumn("{task.fields[rate]:,.0f} a second, left"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("score", total=total, rate=0.0)
-        for rows, part in slices.items():
-            start = time.perf_counter()
-            scored, pairs = score_lists(teacher, part, work.passages)
-            seconds = time.perf_counter() - start
-            parts.write(rows, scored, {"pairs": pairs, "seconds": seconds})
-            advance = count_pairs(part)
-            progress.update(task, advance=advance, rate=pairs / seconds)
+def _counts(work: CandidateLists, parts: Parts) -> dict[str, int]:
+    amounts = parts.amounts()
+    spared = int(amounts["not_needed"])
+    return {
+        "queries": len(work.lists),
+        "candidates": work.pairs,
+        "pairs": work.pairs - spared,
+        "pairs_not_needed": spared,
+        "pairs_reused": int(amounts["reused"]),
+        "sources_not_among_candidates": work.lost_sources,
+    }
 
 
 def _extra(
@@ -183,7 +186,7 @@ def _extra(
     } | ({MEASURE: quality} if quality else {})
 
 
-def _log(work: CandidateLists, quality: dict[str, float], out: Path) -> None:
+def _log(manifest: artefacts.Manifest, quality: dict[str, float], out: Path) -> None:
     if quality:
         logger.info(
             "score: %s over %d queries: candidates %.4f, teacher %.4f",
@@ -192,11 +195,16 @@ def _log(work: CandidateLists, quality: dict[str, float], out: Path) -> None:
             quality["candidates"],
             quality["teacher"],
         )
-    dropped = ", ".join(f"{n:,} {why}" for why, n in work.dropped.items())
+    counts = {name: f"{count:,}" for name, count in manifest.counts.items()}
+    dropped = ", ".join(f"{n:,} {why}" for why, n in manifest.dropped.items())
     logger.info(
-        "score: %s queries, %s pairs -> %s (dropped: %s)",
-        f"{len(work.lists):,}",
-        f"{work.pairs:,}",
+        "score: %s queries, %s pairs -> %s (dropped: %s); %s of %s pairs were not "
+        "needed, %s reused",
+        counts["queries"],
+        counts["pairs"],
         out,
         dropped,
+        counts["pairs_not_needed"],
+        counts["candidates"],
+        counts["pairs_reused"],
     )

@@ -1,0 +1,72 @@
+"""Scores part after part, with a bar that tells how far it is."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dr_lightning.models.teachers import Teacher
+from dr_lightning.parts import Parts, Shard
+from dr_lightning.scoring.lists import CandidateLists, count_pairs
+from dr_lightning.scoring.pairs import score_lists
+
+logger = logging.getLogger(__name__)
+
+
+def score_parts(
+    teacher: Teacher,
+    work: CandidateLists,
+    parts: Parts,
+    worker: Shard,
+    fail_fast: bool,
+    known: pl.DataFrame | None,
+) -> None:
+    """Scores the parts of a worker that are not finished.
+
+    Args:
+        teacher: Gives the scores.
+        work: All lists.
+        parts: Where results go.
+        worker: Whose parts.
+        fail_fast: Whether to give a query up once its source passage is beaten.
+        known: Scores that need not be given again; null = none.
+    """
+    todo = parts.todo(worker)
+    if others := parts.others():
+        logger.info("%s: %d parts of other settings are not used", parts.folder, others)
+    slices = {rows: work.lists[rows.start : rows.stop] for rows in todo}
+    total = sum(count_pairs(part) for part in slices.values())
+    done = len(parts.ranges()[worker.index - 1 :: worker.of]) - len(todo)
+    logger.info("score: %d pairs to score, %d parts done before", total, done)
+    with _bar(total) as settle:
+        settled = 0
+        for rows, part in slices.items():
+            scored = score_lists(
+                teacher, part, work.passages, fail_fast, known, lambda n: settle(n)
+            )
+            parts.write(rows, scored.lists, scored.amounts)
+            # Pairs that were given up, known or double are settled now.
+            settled += count_pairs(part)
+            settle(0, settled)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[..., None]]:
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} pairs, left"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("score", total=total)
+
+        def settle(more: int, completed: int | None = None) -> None:
+            if completed is None:
+                progress.advance(task, more)
+            else:
+                progress.update(task, completed=completed)
+
+        yield settle
