@@ -292,7 +292,9 @@ def test_files_that_do_not_belong_together_are_refused(
 
 
 def test_score_that_is_no_number_is_refused(files: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="gave nan for query 'q0' and passage 'p3', 20 times"):
+    with pytest.raises(
+        ValueError, match="gave nan for query 'q0' and passage 'p3', 20 times"
+    ):
         score(**files, teacher=Words(value=float("nan")))
 
 
