@@ -16,11 +16,14 @@ from tests.tiny_options import ON_CPU, as_options, tiny_options
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
 EXPERIMENTS = sorted(CONFIGS.glob("experiment/*.yaml"))
-# The stage whose options a file holds, by the file's folder.
-COMMANDS = {"retrieve": "retrieve"}
-STAGES = sorted(path for name in COMMANDS for path in CONFIGS.glob(f"{name}/*.yaml"))
-PARTS = sorted(set(CONFIGS.rglob("*.yaml")) - set(EXPERIMENTS) - set(STAGES))
-# The key whose value a part file is, by the part's folder.
+# Folders of files that hold all options of the command they are named after.
+COMMANDS = {"generate", "retrieve", "specialize"}
+WHOLE = sorted(path for name in COMMANDS for path in CONFIGS.glob(f"{name}/*.yaml"))
+# A stage and the key of it whose value a part file is, by the part's folder.
+STAGE_KEYS = {"teacher": ("score", "teacher")}
+STAGE_PARTS = sorted(path for name in STAGE_KEYS for path in CONFIGS.glob(f"{name}/*"))
+PARTS = sorted({*CONFIGS.rglob("*.yaml")} - {*EXPERIMENTS, *WHOLE, *STAGE_PARTS})
+# The key of `fit` whose value a part file is, by the part's folder.
 KEYS = {
     "callbacks": "trainer.callbacks",
     "data": "data",
@@ -33,7 +36,9 @@ KEYS = {
 BASE = CONFIGS / "experiment" / "scifact_both.yaml"
 
 each_yaml = pytest.mark.parametrize(
-    "path", EXPERIMENTS + PARTS + STAGES, ids=lambda p: f"{p.parent.name}/{p.stem}"
+    "path",
+    EXPERIMENTS + PARTS + WHOLE + STAGE_PARTS,
+    ids=lambda p: f"{p.parent.name}/{p.stem}",
 )
 each_experiment = pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda p: p.stem)
 
@@ -91,11 +96,9 @@ def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
     assert told["run"].startswith("python -m dr_lightning ")
 
 
-@pytest.mark.parametrize("path", STAGES, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_a_stage_s_config_is_run_by_its_command(path: Path) -> None:
-    given = (
-        f"{COMMANDS[path.parent.name]} --config configs/{path.parent.name}/{path.name}"
-    )
+@pytest.mark.parametrize("path", WHOLE, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_command_s_config_is_run_by_it(path: Path) -> None:
+    given = f"{path.parent.name} --config configs/{path.parent.name}/{path.name}"
     assert header(path)["run"] == f"python -m dr_lightning {given}"
 
 
@@ -125,6 +128,22 @@ def test_command_and_override_of_the_header_parse(
         main(arguments)
     assert stop.value.code == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", STAGE_PARTS, ids=lambda part: f"{part.parent.name}/{part.stem}"
+)
+def test_every_part_of_a_stage_is_a_value_of_its_key(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage, key = STAGE_KEYS[path.parent.name]
+    with pytest.raises(SystemExit) as stop:
+        main([stage, f"--{key}", str(path), "--print_config"])
+    assert stop.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)[key]
+    part = yaml.safe_load(path.read_text("utf-8"))
+    assert printed["class_path"].endswith(f".{part['class_path']}")
+    assert part["init_args"].keys() <= printed["init_args"].keys()
 
 
 @pytest.mark.parametrize(
