@@ -91,7 +91,7 @@ def human_lists(setting: Setting, length: int) -> Material:
     queries, qrels = judged(setting, "train")
     relevant = _relevant_rows(setting, queries, qrels)
     most = max(map(len, relevant))
-    candidates = _nearest(setting, queries["text"], length + most)
+    candidates = nearest(setting, queries["text"], length + most)
     passage = np.full((len(queries), length), EMPTY, dtype=np.int64)
     excluded = np.full((len(queries), most - 1), EMPTY, dtype=np.int64)
     for row, (own, found) in enumerate(zip(relevant, candidates, strict=True)):
@@ -123,6 +123,24 @@ def token_stores(
     )
 
 
+def nearest(setting: Setting, queries: pl.Series, depth: int) -> NDArray[np.int64]:
+    """Rows of the passages nearest to each query, `(queries, depth)`.
+
+    Args:
+        setting: Names the collection and the encoder.
+        queries: Texts; the column's name is text.
+        depth: Passages a query.
+    """
+    encoder = setting.encoder(CANDIDATE_TOKENS)
+    frame = queries.to_frame().lazy()
+    store = token_store(frame, encoder.tokenization, "query", setting.cache)
+    search = ExactSearch()
+    search.index(passage_embeddings(setting))
+    embedded = torch.from_numpy(encode(encoder, store, "query"))
+    found: NDArray[np.int64] = search.search(embedded, depth).rows.numpy()
+    return found
+
+
 def _relevant_rows(
     setting: Setting, queries: pl.DataFrame, qrels: pl.DataFrame
 ) -> list[list[int]]:
@@ -136,17 +154,6 @@ def _relevant_rows(
     )
     joined = queries.join(grouped, on="query_id", how="left", maintain_order="left")
     return joined["row"].to_list()
-
-
-def _nearest(setting: Setting, queries: pl.Series, depth: int) -> NDArray[np.int64]:
-    encoder = setting.encoder(CANDIDATE_TOKENS)
-    frame = queries.to_frame().lazy()
-    store = token_store(frame, encoder.tokenization, "query", setting.cache)
-    search = ExactSearch()
-    search.index(passage_embeddings(setting))
-    embedded = torch.from_numpy(encode(encoder, store, "query"))
-    found: NDArray[np.int64] = search.search(embedded, depth).rows.numpy()
-    return found
 
 
 def _short(*parts: object) -> str:
