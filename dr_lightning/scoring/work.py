@@ -44,13 +44,33 @@ def score_parts(
     with _bar(total) as settle:
         settled = 0
         for rows, part in slices.items():
-            scored = score_lists(
-                teacher, part, work.passages, fail_fast, known, lambda n: settle(n)
-            )
+            scored = score_lists(teacher, part, work.passages, fail_fast, known, settle)
             parts.write(rows, scored.lists, scored.amounts)
             # Pairs that were given up, known or double are settled now.
             settled += count_pairs(part)
             settle(0, settled)
+
+
+def count_work(work: CandidateLists, parts: Parts) -> dict[str, int]:
+    """What the manifest counts, once all parts are there.
+
+    `candidates` are the pairs of all lists, `pairs` those that have a score, the reused
+    ones among them.
+
+    Args:
+        work: All lists.
+        parts: Their results.
+    """
+    amounts = parts.amounts()
+    spared = int(amounts["not_needed"])
+    return {
+        "queries": len(work.lists),
+        "candidates": work.pairs,
+        "pairs": work.pairs - spared,
+        "pairs_not_needed": spared,
+        "pairs_reused": int(amounts["reused"]),
+        "sources_not_among_candidates": work.lost_sources,
+    }
 
 
 @contextmanager

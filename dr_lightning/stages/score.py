@@ -14,7 +14,7 @@ from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.scoring.lists import CandidateLists, candidate_lists, relevant_ids
 from dr_lightning.scoring.quality import MEASURE, compare_rankings, without_sources
 from dr_lightning.scoring.reuse import read_known
-from dr_lightning.scoring.work import score_parts
+from dr_lightning.scoring.work import count_work, score_parts
 from dr_lightning.texts import PASSAGE_TEMPLATE, check_template
 
 logger = logging.getLogger(__name__)
@@ -85,9 +85,8 @@ def score(
     added = relevant_ids(judged) if judged is not None and add_relevant else None
     work = candidate_lists(run, asked, corpus, template, added)
     inputs = {"candidates": candidates, "queries": queries, "corpus": corpus}
-    inputs |= {} if qrels is None else {"qrels": qrels}
     _check_any_left(work, inputs)
-    inputs |= {f"reuse_{row}": path for row, path in enumerate(reuse or [], start=1)}
+    inputs |= _further_inputs(qrels, reuse or [])
     settings = {
         "depth": depth,
         "template": template,
@@ -97,8 +96,9 @@ def score(
     shaping = settings | _fingerprints(inputs, add_relevant)
     known = read_known(reuse or [], teacher.fingerprint, shaping)
     key = settings_key(shaping | {"teacher": teacher.fingerprint})
-    folder = out.with_name(f"{out.stem}.parts")
-    parts = Parts(folder, key, len(work.lists), part_queries)
+    parts = Parts(
+        out.with_name(f"{out.stem}.parts"), key, len(work.lists), part_queries
+    )
     score_parts(teacher, work, parts, worker, fail_fast, known)
     if worker.of > 1:
         left = len(parts.todo(Shard()))
@@ -106,15 +106,13 @@ def score(
         return
     order = run.select("query_id")
     scores = order.join(parts.read(), on="query_id", maintain_order="left")
-    quality = {}
-    if judged is not None:
-        full = without_sources(scores, asked) if fail_fast else scores
-        quality = compare_rankings(run, full, judged)
+    fair = without_sources(scores, asked) if fail_fast and qrels else scores
+    quality = {} if judged is None else compare_rankings(run, fair, judged)
     manifest = artefacts.Manifest(
         stage="score",
         settings=settings | {"teacher": dict(teacher.settings)},
         inputs=inputs,
-        counts=_counts(work, parts),
+        counts=count_work(work, parts),
         dropped=work.dropped,
         extra=_extra(teacher, parts, quality),
         started=started,
@@ -122,6 +120,11 @@ def score(
     artefacts.write(scores, out, schemas.TEACHER_SCORES, manifest, overwrite=overwrite)
     parts.remove()
     _log(manifest, quality, out)
+
+
+def _further_inputs(qrels: Path | None, reuse: list[Path]) -> dict[str, Path]:
+    named = {} if qrels is None else {"qrels": qrels}
+    return named | {f"reuse_{row}": path for row, path in enumerate(reuse, start=1)}
 
 
 def _check_options(
@@ -158,19 +161,6 @@ def _fingerprints(inputs: dict[str, Path], add_relevant: bool) -> dict[str, str]
         name: artefacts.fingerprint(path)
         for name, path in inputs.items()
         if name != "qrels" or add_relevant
-    }
-
-
-def _counts(work: CandidateLists, parts: Parts) -> dict[str, int]:
-    amounts = parts.amounts()
-    spared = int(amounts["not_needed"])
-    return {
-        "queries": len(work.lists),
-        "candidates": work.pairs,
-        "pairs": work.pairs - spared,
-        "pairs_not_needed": spared,
-        "pairs_reused": int(amounts["reused"]),
-        "sources_not_among_candidates": work.lost_sources,
     }
 
 

@@ -34,4 +34,4 @@ class Table:
         asked = [(queries[query], passages[passage]) for query, passage in pairs]
         self.seen += asked
         # In double precision on purpose: the stage decides on what it writes, float32.
-        return np.array([self.scores.get(pair, 0.0) for pair in asked])  # type: ignore[return-value]
+        return np.array([self.scores.get(pair, 0.0) for pair in asked])

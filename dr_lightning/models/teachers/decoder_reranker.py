@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from dr_lightning.models.encoding import BATCH_TOKENS
+from dr_lightning.models.encoding import BATCH_TOKENS, Precision
 from dr_lightning.models.teachers.answers import Answers, settings
 from dr_lightning.models.teachers.loading import Running, load_model, load_tokenizer
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
@@ -63,7 +63,7 @@ class DecoderReranker(Teacher):
             torch.bfloat16 if precision == "bf16-true" else torch.float32,
             trust_remote_code,
         )
-        products = "bf16" if precision == "bf16" else "32"
+        products: Precision = "bf16" if precision == "bf16" else "32"
         running = Running(max_tokens, batch_tokens, products, device)
         tokens = PromptTokens(prompt, tokenizer, ends=False)
         self.settings = settings(Path(model).name, prompt, max_tokens, precision)

@@ -40,7 +40,7 @@ def last_logits(
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
     """Logits behind the last token: one prompt at a time, or filled up on the left."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder)  # in evaluation mode
     with torch.no_grad():
         if sides == "left":
             tokenizer.padding_side = "left"
@@ -62,14 +62,15 @@ def qwen_prompts(folder: Path, max_tokens: int) -> list[list[int]]:
     )
     tail = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
     task = "Given a web search query, retrieve relevant passages that answer the query"
-    before, after = tokenizer([head, tail])["input_ids"]
+    before: list[int] = tokenizer(head)["input_ids"]
+    after: list[int] = tokenizer(tail)["input_ids"]
     room = max_tokens - len(before) - len(after)
     texts = [
         f"<Instruct>: {task}\n<Query>: {QUERIES[q]}\n<Document>: {PASSAGES[p]}"
         for q, p in PAIRS
     ]
-    pairs = tokenizer(texts, truncation=True, max_length=room)["input_ids"]
-    return [before + ids + after for ids in pairs]
+    pairs: list[list[int]] = tokenizer(texts)["input_ids"]
+    return [before + ids[:room] + after for ids in pairs]
 
 
 def gemma_prompts(folder: Path, max_tokens: int) -> list[list[int]]:

@@ -22,7 +22,7 @@ def test_beginning_and_ending_stay_whole(
     made = tokens.pairs([query], [passage], np.array([[0, 0]]), max_tokens)
     ids = made.batch(np.array([0]))[0][0].tolist()
     assert len(ids) <= max_tokens
-    text = T5.decode(ids)
+    text = str(T5.decode(ids))
     assert text.startswith("Query:")
     assert "Document:" in text
     assert T5.convert_ids_to_tokens(ids)[-3:] == ["▁Relevant", ":", "</s>"]

@@ -29,7 +29,7 @@ def logits(
 ) -> tuple[NDArray[np.float32], dict[str, int]]:
     """All logits of the first step: one pair at a time, no padding, no cache."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = T5ForConditionalGeneration.from_pretrained(folder).eval()
+    model = T5ForConditionalGeneration.from_pretrained(folder)  # in evaluation mode
     end = tokenizer(ending)["input_ids"]  # with </s>
     rows = []
     for query, passage in PAIRS:

@@ -43,16 +43,14 @@ def t5_tokenizer() -> PreTrainedTokenizerBase:
     vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -4.0)]
     vocabulary += [(piece, -5.0) for piece in dict.fromkeys(pieces)]
     vocabulary += [(f"<extra_id_{row}>", 0.0) for row in range(99, -1, -1)]
-    tokenizer: PreTrainedTokenizerBase = T5Tokenizer(  # type: ignore[no-untyped-call]
-        vocabulary, model_max_length=512
-    )
+    tokenizer: PreTrainedTokenizerBase = T5Tokenizer(vocabulary, model_max_length=512)
     return tokenizer
 
 
 def save_t5(folder: Path, tied: bool = True) -> Path:
     """A T5 of two layers; tied as in version 1.0 and monoT5, or not as in 1.1."""
     tokenizer = t5_tokenizer()
-    config = T5Config(
+    config = T5Config(  # type: ignore[call-arg]
         vocab_size=len(tokenizer),
         d_model=32,
         d_kv=8,
@@ -65,14 +63,14 @@ def save_t5(folder: Path, tied: bool = True) -> Path:
         feed_forward_proj="relu" if tied else "gated-gelu",
     )
     torch.manual_seed(13)
-    model = T5ForConditionalGeneration(config)  # type: ignore[no-untyped-call]
+    model = T5ForConditionalGeneration(config)
     return save(model, tokenizer, folder)
 
 
 def bpe_tokenizer(begins: bool) -> PreTrainedTokenizerBase:
     """Byte-level BPE; `begins` puts a token ahead of every text."""
     backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[no-untyped-call]
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(SPLIT), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
