@@ -72,10 +72,12 @@ def candidates(shared: Setting, queries: int, depth: int, kind: str) -> Material
     """
     corpus = artefacts.scan(read_collection(shared) / "corpus.parquet", schemas.CORPUS)
     frame = corpus.with_columns(passage_text()).collect()
-    long = pl.col("text").str.split(" ").list.len() > 4 * WORDS
-    usable = frame.with_row_index("row").filter(long & (pl.col("title") != ""))
+    words = pl.col("text").str.split(" ")
+    middle = words.list.slice(words.list.len() // 3, WORDS).list.join(" ")
+    usable = frame.with_row_index("row").filter(
+        (pl.col("title") != "") & (middle != "")
+    )
     drawn = usable.sample(queries, seed=13, shuffle=True)
-    middle = pl.col("text").str.split(" ").list.slice(2 * WORDS, WORDS).list.join(" ")
     asked = drawn.select(
         pl.format("q{}", "row").alias("query_id"),
         (pl.col("title") if kind == "title" else middle).alias("text"),

@@ -97,6 +97,17 @@ def test_encoding_gives_the_embeddings_of_sentence_transformers(
     assert set(quality["nDCG@10"]) == {"32", "bf16"}
 
 
+def test_scoring_gives_the_scores_of_a_cross_encoder(
+    folder: Path, tiny_encoder_dir: Path, tiny_teacher_dir: Path, tmp_path: Path
+) -> None:
+    options = ("--teacher", str(tiny_teacher_dir))
+    speed, saved, rest = run("scoring", folder, tiny_encoder_dir, tmp_path, *options)
+    assert speed["largest_difference"] < 1e-5
+    assert set(speed["times_ours"]) == {"cross_encoder", "ours_fail_fast"}
+    assert 0 <= saved["not_needed"] < saved["pairs"] == speed["pairs"] == 48
+    assert rest["tokens_a_pair"] > 3
+
+
 def test_batches_counts_distinct_passages_and_measures_steps(
     folder: Path, tiny_encoder_dir: Path, tmp_path: Path
 ) -> None:

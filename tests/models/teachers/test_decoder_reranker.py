@@ -89,7 +89,7 @@ def gemma_prompts(folder: Path, max_tokens: int) -> list[list[int]]:
     for query, passage in PAIRS:
         pair = ids(f"A: {QUERIES[query]}\nB: {PASSAGES[passage]}")
         room = max_tokens - 1 - len(ids(task))
-        bos = tokenizer.convert_tokens_to_ids("<bos>")
+        bos = tokenizer.get_vocab()["<bos>"]
         prompts.append([bos, *pair[:room], *ids(task)])
     return prompts
 

@@ -12,7 +12,12 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, tokenize
+from dr_lightning.models.teachers.pair_tokens import (
+    PairLayout,
+    PairTokens,
+    TokenCache,
+    tokenize,
+)
 
 ASSETS = Path(__file__).parents[2] / "assets"
 PIECES = ["<s>", "</s>", "sort", "a", "list", "lists", "have", "method", "[UNK]"]
@@ -114,6 +119,15 @@ def test_own_truncation_of_a_tokenizer_is_switched_off() -> None:
     )
     tokenizer.backend_tokenizer.enable_truncation(4)
     assert len(tokenize(["sort " * 9], tokenizer)[0]) == 9
+
+
+def test_remembered_texts_have_the_ids_of_the_tokenizer(
+    bert: PreTrainedTokenizerBase,
+) -> None:
+    tokens = TokenCache(bert, texts=2)
+    for texts in (["a", "sort", "a"], ["list", "a"], ["sort", "lists have"], []):
+        found, wanted = tokens(texts), tokenize(texts, bert)
+        assert [ids.tolist() for ids in found] == [ids.tolist() for ids in wanted]
 
 
 def test_pair_with_the_passage_first_is_refused() -> None:
