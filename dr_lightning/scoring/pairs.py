@@ -13,7 +13,7 @@ from dr_lightning.scoring.reuse import lookup
 from dr_lightning.scoring.rounds import NEVER, beaten, with_rounds
 
 CHUNK = 256
-"""Pairs that the teacher gets at once: so many fill a GPU, and progress shows."""
+"""Pairs that the teacher gets at once, so that progress shows within a part."""
 
 
 class Scored(NamedTuple):

@@ -40,7 +40,8 @@ def tokenize(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[I
 class TokenCache:
     """Tokenises texts and remembers them: a passage is scored for many queries.
 
-    Tokenising a passage costs a fast GPU as long as scoring it does.
+    Tokenising a passage of 330 tokens takes some 0.4 ms of a core, which a GPU with a
+    small teacher would wait for at each query again.
 
     Args:
         tokenizer: A fast Hugging Face tokenizer.
