@@ -1,7 +1,7 @@
 """What every teacher does with its model's files: load, check, fingerprint."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ IGNORED = ("_name_or_path", "transformers_version")
 SHORTEST = 16  # tokens: a shorter pair says nothing
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
     """How a model is run.
 
@@ -32,6 +32,8 @@ class Running:
     batch_tokens: int
     precision: Precision
     device: str
+    told_cut: bool = field(default=False, init=False)
+    """Whether it was said that queries are cut; it is said once."""
 
     @property
     def place(self) -> torch.device:

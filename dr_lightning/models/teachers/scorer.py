@@ -33,8 +33,12 @@ def score_pairs(
             lengths without waiting for the device.
         running: Budget, precision and device.
     """
-    if tokens.cut_queries:
-        logger.warning("cut %d queries: too long for a pair", tokens.cut_queries)
+    if tokens.cut_queries and not running.told_cut:
+        running.told_cut = True  # pairs come in many calls
+        logger.warning(
+            "cut %d queries: too long for a pair; further ones are cut without a word",
+            tokens.cut_queries,
+        )
     device = running.place
     scores = torch.empty(len(tokens.lengths), dtype=torch.float32, device=device)
     with torch.inference_mode(), running.autocast():
