@@ -6,9 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
-from dr_lightning.models.teachers import SequenceClassifier, Teacher, VLLMScore
+from dr_lightning.models.teachers import (
+    DecoderReranker,
+    SequenceClassifier,
+    Teacher,
+    VLLMScore,
+)
+from dr_lightning.models.teachers.prompt import Prompt
+from tests.tiny_chat_model import chat_tokenizer
 from tests.vllm_setting import ON_CPU, needs_vllm
 
 pytestmark = needs_vllm
@@ -81,3 +93,37 @@ def test_setting_that_does_not_fit_the_model_is_refused(tiny_teacher_dir: Path) 
         VLLMScore(str(tiny_teacher_dir), relevance_logit=1)
     with pytest.raises(ValueError, match=r"from 16 to 512, .* but got 513"):
         VLLMScore(str(tiny_teacher_dir), max_tokens=513)
+
+
+@pytest.mark.parametrize("other", ["n", None])
+def test_decoder_s_scores_are_those_of_the_decoder_reranker(
+    tmp_path: Path, other: str | None
+) -> None:
+    tokenizer = chat_tokenizer()
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        initializer_range=0.3,
+    )
+    torch.manual_seed(1)
+    Qwen3ForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    prompt = Prompt("<|start|>Query: {query} Passage: {passage}<|end|>", "y", other)
+    teacher = VLLMScore(str(tmp_path), max_tokens=90, runtime=ON_CPU, prompt=prompt)
+    plain = DecoderReranker(str(tmp_path), prompt, max_tokens=90, device="cpu")
+    expected = plain.score(QUERIES, PASSAGES, PAIRS)
+    scores = teacher.score(QUERIES, PASSAGES, PAIRS)
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+    assert np.ptp(expected) > 0.1
+
+
+def test_prompt_for_a_classifier_is_refused(tiny_teacher_dir: Path) -> None:
+    with pytest.raises(ValueError, match=r"prompt is for a decoder reranker, but"):
+        VLLMScore(str(tiny_teacher_dir), prompt=Prompt("{query} {passage}", "yes"))
