@@ -1,0 +1,155 @@
+"""A language model of transformers, on the machine at hand."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from dr_lightning.generation.batching import common_prefix, cut_batches, group_rows
+from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.fitting import (
+    DEFAULT_LIMITS,
+    DEFAULT_SAMPLING,
+    Sampling,
+    TokenLimits,
+    longest_fit,
+)
+from dr_lightning.generation.query_type import built_in_types
+
+_WORTH = 32
+"""Tokens that prompts must begin with alike, so that these are computed once."""
+_TOO_LONG = "prompt longer than the model's context"
+
+
+class HuggingFace(Engine):
+    """Writes with a chat model of transformers: on a CPU, or on one GPU.
+
+    Prompts that begin with the same examples are batched together and the keys and
+    values of that beginning are computed once; within that, batches are of like length.
+    They are formed from the requests of one call, and each answer is drawn with its
+    request's own seed. So a call repeats to the byte on the same machine with the same
+    number of threads, and other batches change answers through rounding alone.
+
+    A prompt that is too long loses the end of its passage. An answer ends with its
+    first complete line.
+
+    Args:
+        model: A model folder, a hub name, or `package:NAME/FOLDER`; it must have a chat
+            template.
+        limits: Tokens of prompt, passage and answer.
+        sampling: Temperature and top-p.
+        batch_size: Prompts at once.
+        precision: "32", or "bf16" for weights in bfloat16: faster where the processor
+            multiplies it, half the memory.
+        device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" and so on.
+        trust_remote_code: Whether to run code that comes with the model.
+
+    Raises:
+        ValueError: If the model has no chat template, or a number is out of its range.
+    """
+
+    takes_chat = True
+    extracts = False
+
+    def __init__(
+        self,
+        model: str,
+        limits: TokenLimits = DEFAULT_LIMITS,
+        sampling: Sampling = DEFAULT_SAMPLING,
+        batch_size: int = 16,
+        precision: Literal["32", "bf16"] = "32",
+        device: str = "auto",
+        trust_remote_code: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            msg = f"batch_size must be at least 1, but got {batch_size}."
+            raise ValueError(msg)
+        # Heavy, and not needed for `--help`.
+        from dr_lightning.generation.chat_model import ChatModel
+
+        self.limits, self.sampling, self.batch_size = limits, sampling, batch_size
+        self.settings = {
+            "model": Path(model).name,  # the folder's place is this machine's business
+            "limits": asdict(limits),
+            "sampling": asdict(sampling),
+            "batch_size": batch_size,
+            "precision": precision,
+        }
+        self.query_types = built_in_types()
+        self.model = ChatModel(model, precision, device, trust_remote_code)
+        shaping = repr((self.settings | {"model": ""}, self.model.fingerprint))
+        self.fingerprint = hashlib.sha256(shaping.encode()).hexdigest()[:16]
+        self.longest = self._longest(model)
+
+    def prepare(self, passages: pl.LazyFrame) -> None:
+        """Needs nothing of the corpus."""
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Writes; see `Engine.answer`."""
+        answers: dict[int, Answer] = {}
+        prompts: dict[int, list[int]] = {}
+        for row, request in enumerate(requests):
+            ids = self._prompt(request)
+            if self._fits(ids):
+                prompts[row] = ids
+            else:
+                answers[row] = Answer("", fault=_TOO_LONG)
+        for batch, written in self._batches(requests, prompts):
+            answers |= dict(zip(batch, written, strict=True))
+        return [answers[row] for row in range(len(requests))]
+
+    def _batches(
+        self, requests: Sequence[Request], prompts: dict[int, list[int]]
+    ) -> Iterator[tuple[list[int], list[Answer]]]:
+        """Rows and their answers, batch after batch."""
+        rows = list(prompts)
+        keys = [tuple(m["content"] for m in requests[row].shots) for row in rows]
+        lengths = [len(prompts.get(row, ())) for row in range(len(requests))]
+        for group in group_rows(keys, self.batch_size):
+            own = [rows[place] for place in group]
+            shared = common_prefix([prompts[row] for row in own])
+            worth = shared >= _WORTH and len(own) > 1
+            cache = self.model.read(prompts[own[0]][:shared]) if worth else None
+            for batch in cut_batches(own, lengths, self.batch_size):
+                yield (
+                    batch,
+                    self.model.write(
+                        [prompts[row] for row in batch],
+                        [requests[row].seed for row in batch],
+                        self.sampling,
+                        self.limits.max_new_tokens,
+                        cache,
+                    ),
+                )
+
+    def _prompt(self, request: Request) -> list[int]:
+        """Token ids, of as much of the passage as fits."""
+        passage, most = request.passage, self.limits.max_passage_tokens
+        if most is not None:
+            passage = longest_fit(
+                passage, lambda text: len(self.model.count(text)) <= most
+            )
+
+        def ids(text: str) -> list[int]:
+            return self.model.prompt(request.messages(text))
+
+        return ids(longest_fit(passage, lambda text: self._fits(ids(text))))
+
+    def _fits(self, ids: Sequence[int]) -> bool:
+        return self.longest is None or len(ids) <= self.longest
+
+    def _longest(self, model: str) -> int | None:
+        """Tokens that a prompt may have."""
+        context, answer = self.model.context, self.limits.max_new_tokens
+        room = None if context is None else context - answer
+        wanted = self.limits.max_prompt_tokens
+        if room is not None and room < (wanted or 1):
+            msg = (
+                f"{model!r} takes {context} tokens, too few for max_prompt_tokens "
+                f"{wanted} and max_new_tokens {answer}. Lower them."
+            )
+            raise ValueError(msg)
+        return wanted or room

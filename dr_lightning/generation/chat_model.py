@@ -1,0 +1,211 @@
+"""A chat model of transformers: prompts in token ids, shared beginnings, answers."""
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jinja2.exceptions import TemplateError
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from dr_lightning.generation.cleaning import first_line
+from dr_lightning.generation.decoding import LineEnd, SampleRows, line_breaks
+from dr_lightning.generation.engine import Answer, Message
+from dr_lightning.generation.fitting import Sampling
+from dr_lightning.models.encoder import position_limit
+from dr_lightning.models.encoding import Precision, pick_device
+from dr_lightning.models.weights import locate
+
+_MARK = "Follow."
+# Where and by which version the files were written: no matter for an answer.
+_IGNORED = ("_name_or_path", "transformers_version", "dtype")
+
+
+class ChatModel:
+    """Tokenizer and model.
+
+    Args:
+        model: A model folder, a hub name, or `package:NAME/FOLDER`.
+        precision: Of the weights.
+        device: See `pick_device`.
+        trust_remote_code: Whether to run code that comes with the model.
+
+    Raises:
+        ValueError: If the tokenizer has no chat template.
+    """
+
+    def __init__(
+        self, model: str, precision: Precision, device: str, trust_remote_code: bool
+    ) -> None:
+        self.device = pick_device(device)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(
+            locate(model), trust_remote_code=trust_remote_code
+        )
+        if not self.tokenizer.chat_template:
+            msg = (
+                f"{model!r} has no chat template, so it does not know a chat. Give a "
+                "model that was trained to follow instructions."
+            )
+            raise ValueError(msg)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            locate(model),
+            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
+            trust_remote_code=trust_remote_code,
+        )
+        self.ends = _ends(self.tokenizer, loaded)
+        self.pad = next(
+            (i for i in (self.tokenizer.pad_token_id, *self.ends) if i is not None), 0
+        )
+        # Nothing but what is asked for: models bring sampling settings of their own.
+        loaded.generation_config = GenerationConfig(
+            do_sample=False, eos_token_id=self.ends or None, pad_token_id=self.pad
+        )
+        self.fingerprint = _fingerprint(loaded, self.tokenizer)
+        self.model = loaded.eval().to(self.device)
+        self.context = position_limit(loaded.config, self.tokenizer.model_max_length)
+        self.breaks = line_breaks(self.tokenizer, loaded.config.vocab_size)
+        self.breaks = self.breaks.to(self.device)
+        self.takes_system = self._takes_system()
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of a chat, ready for the answer.
+
+        Args:
+            messages: A system message may come first.
+        """
+        chat = list(messages) if self.takes_system else fold_system(messages)
+        # The template writes the special tokens; the tokenizer would add more.
+        ids: list[int] = self.count(self._render(chat))
+        return ids
+
+    def count(self, text: str) -> list[int]:
+        """Token ids of a text, without special tokens."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _render(self, chat: Sequence[Message]) -> str:
+        text: str = self.tokenizer.apply_chat_template(
+            list(chat), tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _takes_system(self) -> bool:
+        """Some templates refuse a system message, and some leave it out."""
+        try:
+            text = self._render(
+                [
+                    Message(role="system", content=_MARK),
+                    Message(role="user", content="?"),
+                ]
+            )
+        except TemplateError:
+            return False
+        return _MARK in text
+
+    @torch.inference_mode()
+    def read(self, ids: Sequence[int]) -> DynamicCache | None:
+        """Keys and values of what several prompts begin with.
+
+        Args:
+            ids: At least one.
+
+        Returns:
+            None for a model whose cache keeps a window or a state only: rows of unlike
+            length cannot go on from it.
+        """
+        row = torch.tensor([ids], device=self.device)
+        cache = self.model.base_model(row, use_cache=True).past_key_values
+        layers = getattr(cache, "layers", [])
+        plain = type(cache) is DynamicCache and layers
+        return cache if plain and all(type(x) is DynamicLayer for x in layers) else None
+
+    @torch.inference_mode()
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        max_new_tokens: int,
+        cache: DynamicCache | None = None,
+    ) -> list[Answer]:
+        """Answers to a batch.
+
+        Args:
+            prompts: Token ids.
+            seeds: One a prompt.
+            sampling: How tokens are drawn.
+            max_new_tokens: Of an answer at most.
+            cache: What `read` gave for the beginning of all prompts.
+        """
+        shared = 0 if cache is None else cache.get_seq_length()
+        width = max(map(len, prompts))
+        # Padding stands between the shared beginning and what is each row's own.
+        gaps = [[0] * (width - len(prompt)) for prompt in prompts]
+        rows = [
+            [*prompt[:shared], *(self.pad for _ in gap), *prompt[shared:]]
+            for prompt, gap in zip(prompts, gaps, strict=True)
+        ]
+        masks = [[1] * shared + gap + [1] * (width - shared - len(gap)) for gap in gaps]
+        options: dict[str, Any] = {}
+        if cache is not None:
+            options["past_key_values"] = copy.deepcopy(cache)
+            options["past_key_values"].batch_repeat_interleave(len(prompts))
+        if sampling.temperature:
+            draws = SampleRows(seeds, max_new_tokens, sampling, self.device)
+            options["logits_processor"] = [draws]
+        written = self.model.generate(
+            torch.tensor(rows, device=self.device),
+            attention_mask=torch.tensor(masks, device=self.device),
+            max_new_tokens=max_new_tokens,
+            stopping_criteria=[LineEnd(self.tokenizer, self.breaks, width)],
+            **options,
+        )
+        answers = written[:, width:].tolist()
+        return [
+            self._answer(ids, len(prompt), max_new_tokens)
+            for ids, prompt in zip(answers, prompts, strict=True)
+        ]
+
+    def _answer(self, ids: list[int], prompt: int, limit: int) -> Answer:
+        marks = [at for at, token in enumerate(ids) if token in {*self.ends, self.pad}]
+        own = ids[: marks[0]] if marks else ids
+        text = self.tokenizer.decode(own, skip_special_tokens=True)
+        complete = bool(marks) or len(ids) < limit or first_line(text).ended
+        return Answer(text, complete, prompt_tokens=prompt, tokens=len(own))
+
+
+def fold_system(messages: Sequence[Message]) -> list[Message]:
+    """The chat with its system message put ahead of the first message of the user.
+
+    Args:
+        messages: A chat.
+
+    Example:
+        >>> system = Message(role="system", content="Be brief.")
+        >>> fold_system([system, Message(role="user", content="Why?")])
+        [{'role': 'user', 'content': 'Be brief.\\n\\nWhy?'}]
+    """
+    if len(messages) < 2 or messages[0]["role"] != "system":  # noqa: PLR2004
+        return list(messages)
+    system, first, *rest = messages
+    both = f"{system['content']}\n\n{first['content']}"
+    return [Message(role=first["role"], content=both), *rest]
+
+
+def _ends(tokenizer: Any, model: Any) -> list[int]:
+    told = model.generation_config.eos_token_id
+    ends = told if isinstance(told, list) else [told]
+    return sorted({end for end in (*ends, tokenizer.eos_token_id) if end is not None})
+
+
+def _fingerprint(model: Any, tokenizer: Any) -> str:
+    config = model.config.to_diff_dict()
+    told = {key: config[key] for key in sorted(config) if key not in _IGNORED}
+    digest = hashlib.sha256(repr((told, tokenizer.chat_template)).encode())
+    digest.update(tokenizer.backend_tokenizer.to_str().encode())
+    for name, weight in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
