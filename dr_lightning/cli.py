@@ -21,6 +21,7 @@ PIPELINE = {
 STAGES = {
     "ingest": "Turn a collection into corpus, queries and qrels.",
     "deduplicate": "Drop passages that another one can stand for, and draw a sample.",
+    "generate": "Write queries for passages.",
     "retrieve": "Find the best passages of a corpus for each query.",
     "score": "Score candidates with a teacher.",
     "curate": "Turn queries and teacher scores into training lists.",

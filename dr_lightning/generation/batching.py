@@ -1,6 +1,7 @@
 """Batches of prompts: alike beginnings together, then alike lengths."""
 
 from collections.abc import Hashable, Sequence
+from itertools import pairwise
 
 _FEWEST = 4
 """Prompts that are worth a group: below, batches would be too small to be fast."""
@@ -43,7 +44,7 @@ def cut_batches(
     order = sorted(rows, key=lambda row: (lengths[row], row))
     count = -(-len(order) // batch_size)
     edges = [-(-len(order) * batch // count) for batch in range(count + 1)]
-    return [order[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [order[a:b] for a, b in pairwise(edges)]
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> int:

@@ -177,7 +177,7 @@ class ChatModel:
 
 
 def fold_system(messages: Sequence[Message]) -> list[Message]:
-    """The chat with its system message put ahead of the first message of the user.
+    r"""The chat with its system message put ahead of the first message of the user.
 
     Args:
         messages: A chat.
@@ -185,9 +185,9 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
     Example:
         >>> system = Message(role="system", content="Be brief.")
         >>> fold_system([system, Message(role="user", content="Why?")])
-        [{'role': 'user', 'content': 'Be brief.\\n\\nWhy?'}]
+        [{'role': 'user', 'content': 'Be brief.\n\nWhy?'}]
     """
-    if len(messages) < 2 or messages[0]["role"] != "system":  # noqa: PLR2004
+    if len(messages) < 2 or messages[0]["role"] != "system":
         return list(messages)
     system, first, *rest = messages
     both = f"{system['content']}\n\n{first['content']}"

@@ -11,28 +11,43 @@ EMPTY = "empty"
 CUT = "cut by the token limit"
 COPY = "copy of the passage"
 REFUSAL = "refusal"
+MENTION = "speaks of its passage"
 DUPLICATE = "duplicate"
 
-_QUOTES = dict(zip("\"'`“‘„«‹「『*_", "\"'`”’“»›」』*_", strict=True))
-"""Opening -> closing; with the marks that Markdown sets words in."""
-_LONE = "\"“”„«»"
+_PAIRS = (
+    *('""', "''", "``", "**", "__"),
+    *("\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u201e\u201d"),  # curly, low
+    *("\u00ab\u00bb", "\u00bb\u00ab", "\u2039\u203a", "\u300c\u300d", "\u300e\u300f"),
+)
+"""Quotes, and the marks that Markdown sets words in: opening and closing."""
+_LONE = '"\u201c\u201d\u201e\u00ab\u00bb'
 """Quotes that are taken off an end even where the other one is missing."""
-_BULLET = re.compile(r"(?:[-*•–—>#]+|\(?\d{1,2}[.)]|\(?[a-z]\))\s+")
+_BULLET = re.compile(r"(?:[-*\u2022\u2013\u2014>#]+|\(?\d{1,2}[.)]|\(?[a-z]\))\s+")
 _LABEL = re.compile(
     r"(?:(?:web |search )*query|question|keywords?|claim|statement|title|answer)"
     r"(?: \d{1,2})?\s*:",
     re.IGNORECASE,
 )
-_PREAMBLE = re.compile(r"(?:sure|okay|certainly|of course|here(?:'s|’s| is| are))\b.*:")
+_PREAMBLE = re.compile(
+    r"(?:sure|okay|certainly|of course|here(?:['\u2019]s| is| are))\b.*:"
+)
 _REFUSAL = re.compile(
-    r"(?:(?:i['’]m|i am|we are) )?(?:sorry|afraid),? (?:but|i|we|as|that|there)\b"
-    r"|i apologi[sz]e\b|(?:i['’]m|i am) (?:unable|not able) to\b|as an? (?:ai|language)\b"
-    r"|i (?:can(?:not|['’]t| not)|could(?: not|n['’]t)|do(?: not|n['’]t)) "
-    r"(?:help|assist|provide|write|create|generate|fulfil|comply|answer|have (?:enough|the))"
+    r"(?:(?:i['\u2019]m|i am|we are) )?(?:sorry|afraid),? (?:but|i|we|as|that|there)\b"
+    r"|i apologi[sz]e\b|as an? (?:ai|language)\b"
+    r"|(?:i['\u2019]m|i am) (?:unable|not able) to\b"
+    r"|i (?:can(?:not|['\u2019]t| not)|could(?: not|n['\u2019]t)|"
+    r"do(?: not|n['\u2019]t)) (?:help|assist|provide|write|create|generate|fulfil|"
+    r"comply|answer|have (?:enough|the))"
     r"|(?:please|could you|can you) provide (?:me |us )?(?:with )?(?:the|a|more) "
     r"(?:passage|text|context|information)"
     r"|(?:the|this) (?:passage|text) (?:does|is|has|was) (?:not|no|empty|missing)\b"
     r"|there is no (?:passage|text)\b|no passage (?:is|was)\b",
+    re.IGNORECASE,
+)
+_MENTION = re.compile(
+    r"\b(?:this|the (?:given|above)) (?:passage|text|paper|article|abstract|study|"
+    r"report|document|author|excerpt)s?\b"
+    r"|\bthe passage\b|\baccording to the (?:text|authors?)\b",
     re.IGNORECASE,
 )
 
@@ -49,6 +64,8 @@ class CleaningRules:
             many words on; null = never.
         refusals: Whether to drop refusals and talk about the task, known by their
             (English) beginnings.
+        mentions: Whether to drop queries that speak of "this passage", "this paper" and
+            so on (in English): nobody who searches has seen it.
         duplicates: Whether to drop a query that another of the same passage equals but
             for case and punctuation; the first stays.
 
@@ -63,6 +80,7 @@ class CleaningRules:
     copy_words: int | None = 10
     whole_copy_words: int | None = 6
     refusals: bool = True
+    mentions: bool = True
     duplicates: bool = True
 
     def __post_init__(self) -> None:
@@ -152,6 +170,8 @@ def drop_reason(
         return CUT
     if rules.refusals and _REFUSAL.match(query):
         return REFUSAL
+    if rules.mentions and _MENTION.search(query):
+        return MENTION
     return COPY if _is_copy(query, passage, rules) else None
 
 
@@ -171,7 +191,7 @@ def plain(text: str) -> str:
 def _without_quotes(text: str) -> str:
     """Strips quotes that enclose the whole text, and lone ones at an end."""
     text = text.strip()
-    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+    while len(text) > 1 and text[0] + text[-1] in _PAIRS:
         inner = text[1:-1]
         if text[0] in inner or text[-1] in inner:
             break

@@ -1,4 +1,4 @@
-"""Draws tokens row by row, so that an answer does not hang on its batch's neighbours."""
+"""Draws tokens row by row, so that a batch's neighbours do not matter."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -86,6 +86,7 @@ class LineEnd(StoppingCriteria):
 
     Args:
         tokenizer: Of the model.
+        breaks: What `line_breaks` gives.
         prompt: Tokens ahead of the answer.
     """
 

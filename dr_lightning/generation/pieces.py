@@ -1,4 +1,4 @@
-"""Pieces of a passage that serve as queries: sentences, and what can be cut off them."""
+"""Pieces of a passage that serve as queries: sentences, and what is cut off them."""
 
 import re
 from collections.abc import Sequence
@@ -8,15 +8,17 @@ from dr_lightning.generation.terms import Terms
 _SHORTEST = 5
 """Words of a sentence that can stand alone."""
 _HEADING = re.compile(
-    r"(?:\[[A-Za-z ]{3,30}\]|(?:[A-Z]{2,}[/,&]? ?)*[A-Z]{4,}(?=:|\.|\s+[A-Z][a-z]?))[:.]?\s+"
+    r"(?:\[[A-Za-z ]{3,30}\]"
+    r"|(?:[A-Z]{2,}[/,&]? ?)*[A-Z]{4,}(?=:|\.|\s+[A-Z][a-z]?))[:.]?\s+"
 )
 _LEAD_IN = re.compile(
-    r"(?:(?:however|moreover|furthermore|additionally|finally|thus|therefore|hence|here|"
-    r"consequently|overall|specifically|notably|importantly|interestingly|besides|also|"
-    r"in (?:addition|conclusion|summary|contrast|particular|turn|general|fact|this (?:paper|"
-    r"study|article|report|work))|as (?:a result|expected)|taken together|"
-    r"for (?:example|instance)|on the other hand|most importantly|by contrast|first|second|"
-    r"to this end|of course|again)\s*,\s*|(?:thus|therefore|hence|and|but|so)\s+)",
+    r"(?:(?:however|moreover|furthermore|additionally|finally|thus|therefore|hence|"
+    r"here|consequently|overall|specifically|notably|importantly|interestingly|besides|"
+    r"also|again|first|second|of course|taken together|on the other hand|by contrast|"
+    r"most importantly|to this end|for (?:example|instance)|as (?:a result|expected)|"
+    r"in (?:addition|conclusion|summary|contrast|particular|turn|general|fact|"
+    r"this (?:paper|study|article|report|work)))\s*,\s*"
+    r"|(?:thus|therefore|hence|and|but|so)\s+)",
     re.IGNORECASE,
 )
 _REPORT = re.compile(
@@ -45,6 +47,11 @@ _POINTS_BACK = re.compile(
     r"same|method|results?|authors?|paper|data|above))\b",
     re.IGNORECASE,
 )
+_CONDITION = re.compile(
+    r"(?:if|when|although|though|while|whereas|since|because|as|by|for|to|after|once)\b",
+    re.IGNORECASE,
+)
+"""Openings that put the statement itself far behind."""
 _BOUNDARY = re.compile(
     r"(?:that|which|who|for|in|with|by|as|and|or|from|at|on|to|when|where|because|but|"
     r"under|over|after|before|during|through|between|is|are|was|were)$",
@@ -53,7 +60,7 @@ _BOUNDARY = re.compile(
 """A word that a long sentence may end ahead of."""
 _CLOSING = re.compile(
     r"(?:\s+(?:a|an|the|of|in|on|at|to|by|for|from|with|and|or|than|as|is|are|was|were|"
-    r"that|which|between|under|into|but|its|their|be|been|has|have|not|may|can))+$",
+    r"that|which|between|under|into|due|but|its|their|be|been|has|have|not|may|can))+$",
     re.IGNORECASE,
 )
 
@@ -76,7 +83,7 @@ def tidy(sentence: str) -> str:
 
 
 def stand_alone(sentences: Sequence[str], longest: int) -> list[str]:
-    """Sentences that tell something without their neighbours; if none does, any.
+    """Sentences that tell something without their neighbours; if one at most does, any.
 
     Args:
         sentences: Of a passage.
@@ -91,7 +98,7 @@ def stand_alone(sentences: Sequence[str], longest: int) -> list[str]:
     fitting = [s for s in enough if len(tidied[s].split()) <= longest] or enough
     alone = [s for s in fitting if not _POINTS_BACK.match(tidied[s])]
     telling = [s for s in alone if not _ABOUT_ITSELF.search(s)]
-    return telling or alone or fitting
+    return next((some for some in (telling, alone) if len(some) > 1), fitting)
 
 
 def shorten(sentence: str, longest: int) -> str:
@@ -116,7 +123,10 @@ def shorten(sentence: str, longest: int) -> str:
     for tail in reversed(list(_TAIL.finditer(text))):
         if len(text[: tail.start()].split()) >= _SHORTEST:
             text = text[: tail.start()]
-    return _CLOSING.sub("", _cut(text, longest).strip(" .;:,"))
+    text = _cut(text, longest)
+    if text.count("(") > text.count(")"):
+        text = text[: text.rindex("(")]
+    return _CLOSING.sub("", text.strip(" .;:,"))
 
 
 def _cut(text: str, longest: int) -> str:
@@ -130,7 +140,6 @@ def _cut(text: str, longest: int) -> str:
     return " ".join(words[:longest])
 
 
-
 def statements(sentences: Sequence[str], terms: Terms, count: int) -> list[str]:
     """The sentences that claim the most: telling words, late in the passage, no "we".
 
@@ -140,9 +149,9 @@ def statements(sentences: Sequence[str], terms: Terms, count: int) -> list[str]:
         count: How many, best first.
 
     Example:
-        >>> told = ["We look at bread.", "This is it.", "Warm dough rises fast."]
+        >>> told = ["We look at how bread rises.", "Warm dough rises in an hour."]
         >>> statements(told, Terms(), 1)
-        ['Warm dough rises fast.']
+        ['Warm dough rises in an hour.']
     """
 
     def weight(place: int) -> float:
@@ -152,6 +161,7 @@ def statements(sentences: Sequence[str], terms: Terms, count: int) -> list[str]:
         score = sum(sorted(telling)[-6:]) * (1 + place / len(sentences))
         score *= 1.5 if _REPORT.match(sentence) else 1.0
         score *= 0.5 if _POINTS_BACK.match(sentence) else 1.0
+        score *= 0.3 if _CONDITION.match(sentence) else 1.0
         score *= 0.4 if _ABOUT_ITSELF.search(sentence.split(" that ")[-1]) else 1.0
         return score if len(words) >= _SHORTEST else 0.0
 

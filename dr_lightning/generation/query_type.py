@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,36 @@ def built_in_types() -> tuple[str, ...]:
     files = resources.files("dr_lightning.generation").joinpath("query_types").iterdir()
     found = (Path(file.name) for file in files)
     return tuple(sorted(path.stem for path in found if path.suffix == ".yaml"))
+
+
+def load_query_types(
+    names: Sequence[str], shots: int | None = None
+) -> dict[str, QueryType]:
+    """Reads query types, by their names.
+
+    Args:
+        names: See `load_query_type`.
+        shots: Examples a prompt; null = as each type says.
+
+    Raises:
+        ValueError: If one cannot be read, two have one name, or a pool is too small.
+    """
+    found: dict[str, QueryType] = {}
+    for one in map(load_query_type, names):
+        if one.name in found:
+            msg = (
+                f"two query types are named {one.name!r}, and a query could not tell "
+                f"which is its own. Rename one of the files."
+            )
+            raise ValueError(msg)
+        if shots is not None and not 0 <= shots <= len(one.examples):
+            msg = (
+                f"shots must be from 0 to {len(one.examples)}, the examples of "
+                f"{one.name!r}, but got {shots}."
+            )
+            raise ValueError(msg)
+        found[one.name] = one if shots is None else replace(one, shots=shots)
+    return found
 
 
 def load_query_type(name: str) -> QueryType:

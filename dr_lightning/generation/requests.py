@@ -11,7 +11,7 @@ from dr_lightning.generation.engine import Request
 from dr_lightning.generation.query_type import QueryType
 
 ID_DIGITS = 16
-"""Of a query id: among a million queries of a type, two alike are not to be expected."""
+"""Of a query id: a million queries of a type have two alike once in 10**7 times."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def draw(*parts: str | int) -> int:
         parts: What it depends on, such as seed, passage id and query type.
 
     Example:
-        >>> draw(13, "p1", "title") == draw(13, "p1", "title") != draw(13, "p1t", "itle")
+        >>> draw(13, "p", "title") == draw(13, "p", "title") != draw(13, "pt", "itle")
         True
     """
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
@@ -76,8 +76,8 @@ def plan(
         ValueError: If two queries get one id.
 
     Example:
-        >>> plan(["p1", "p2"], ["title"], Amounts()).select("query_type", "passage_id").rows()
-        [('title', 'p1'), ('title', 'p2')]
+        >>> plan(["p1", "p2"], ["title"], Amounts())["passage_id"].to_list()
+        ['p1', 'p2']
     """
     chosen = _chosen(passage_ids, amounts)
     wanted = {passage: _types(passage, types, amounts) for passage in chosen}
@@ -156,11 +156,33 @@ class Prompts:
         seed: Of examples and sampling.
         example_sets: Null = each prompt draws its own examples. N = it draws one of N
             sets a type, so that many prompts begin alike and are computed once.
+
+    Raises:
+        ValueError: If `example_sets` is below 1.
     """
 
     types: Mapping[str, QueryType]
     seed: int
     example_sets: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks the number of sets."""
+        if self.example_sets is not None and self.example_sets < 1:
+            msg = (
+                f"example_sets must be at least 1, or null for examples of each "
+                f"prompt's own, but got {self.example_sets}."
+            )
+            raise ValueError(msg)
+
+    def label(self, query_type: str) -> str:
+        """What a model may put ahead of a query of a type; may be empty."""
+        told = self.types.get(query_type)
+        return "" if told is None else told.label
+
+    def fingerprint(self, query_type: str) -> str | None:
+        """Changes with what a model is told for a type; None if it is told nothing."""
+        told = self.types.get(query_type)
+        return None if told is None else told.fingerprint
 
     def request(
         self, passage_id: str, title: str, passage: str, query_type: str, number: int

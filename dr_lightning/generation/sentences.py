@@ -3,9 +3,10 @@
 import re
 
 _END = re.compile(
-    r"(?<=\S)[.!?]+[\"')\]”’]*(?=\s+[\"'(\[“‘]?[A-Z0-9ÄÖÜÉÀ])"  # ". Next"
+    r"(?<=\S)[.!?]+[\"')\]\u201d\u2019]*"
+    r"(?=\s+[\"'(\[\u201c\u2018]?(?:\d|(?=[^\W\d_])[^a-z\u00df-\u00ff]))"  # ". Next"
     r"|(?<=\s)[.!?](?=\s)"  # " . next", as in texts that were cut into tokens
-    r"|[。！？]"
+    r"|[\u3002\uff01\uff1f]"  # CJK
 )
 _ABBREVIATION = re.compile(
     r"\b(?:e\.g|i\.e|et al|cf|vs|figs?|eqs?|nos?|vol|pp|ca|approx|resp|drs?|mrs?|ms|"

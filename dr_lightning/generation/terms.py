@@ -5,43 +5,24 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 
 import polars as pl
 
-WORD = r"[^\W_]+(?:['’-][^\W_]+)*"
+WORD = r"[^\W_]+(?:['\u2019-][^\W_]+)*"
 _WORD = re.compile(WORD)
-_BREAK = re.compile(r"[^\w\s'’-]+|\s[-'’]\s")
+_BREAK = re.compile(r"[^\w\s'\u2019-]+|\s[-'\u2019]\s")
 _COMMON = 0.2
 """Share of passages above which a word of up to three letters joins no phrase."""
 _COUNTED = 100_000
 """Passages that frequencies are counted in; more would not move them."""
 _STOP_WORDS = frozenset(
-    """
-a about above across after again against all almost along already also although always
-am among an and another any are around as at away be became because become been before
-behind being below between both but by came can cannot come could did do does done down
-due during each either else enough especially etc even ever every few first following
-for from further gave get give given gives go got had has have having he hence her here
-hers herself him himself his how however i if in include included includes including
-indeed instead into is it its itself just kind kinds last later least less let like made
-mainly make makes making many may me might more moreover most much must my near need
-neither never no nor not now of off often on once one only onto or other others our out
-over own part per perhaps possible put quite rather really regarding s same say second
-see seem seems seen several shall she should show showed shown shows since so some such
-take taken than that the their theirs them themselves then there therefore these they
-this those though three through throughout thus to together too toward towards two under
-unless until up upon us use used uses using various very via was way we well were what
-when whenever where whereas wherever whether which while who whole whom whose why will with within without
-would yet you your present presented presents paper papers study studies report reports
-found find discussed discuss described describes considered certain obtained based
-result results method methods investigated investigation examined recently respectively
-becomes indicate indicates indicated require requires required conducted cover covers
-affect affects affected approximately considerably exist exists existing compared
-developed proposed introduce introduced extended apply applied determine determined
-derived carried appear appears occur occurs occurred good better represented provide
-provides provided
-""".split()
+    resources.files("dr_lightning.generation")
+    .joinpath("stop_words.txt")
+    .read_text("utf-8")
+    .split()
 )
+"""English words that tell no subject, and those that abstracts are full of."""
 
 
 @dataclass

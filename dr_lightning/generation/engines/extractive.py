@@ -48,7 +48,7 @@ class Extractive(Engine):
     extracts = True
 
     def __init__(self, max_words: int = 22, phrases: int = 4) -> None:
-        if max_words < 8 or phrases < 2:  # noqa: PLR2004
+        if max_words < 8 or phrases < 2:
             msg = (
                 f"max_words must be at least 8 and phrases at least 2, but got "
                 f"{max_words} and {phrases}."
@@ -83,12 +83,13 @@ class Extractive(Engine):
         found = stand_alone(sentences(request.passage), self.max_words)
         if not found:
             return Answer("", fault="no sentence of five words")
+        found = found[::2]  # `cloze` has the others
         return Answer(self._fitted(found[request.seed % len(found)]))
 
     def _cloze(self, request: Request) -> Answer:
         every = sentences(request.passage)
         once = [s for s in every if request.passage.count(s) == 1]
-        found = stand_alone(once, self.max_words)
+        found = stand_alone(once, self.max_words)[1::2]
         if not found or len(every) <= _LEFT:
             return Answer("", fault="no sentence to take out")
         sentence = found[request.seed % len(found)]
@@ -109,7 +110,11 @@ class Extractive(Engine):
         found = statements(sentences(request.passage), self._terms, _CLAIMS)
         if not found:
             return Answer("", fault="no sentence of five words")
-        return Answer(shorten(found[request.seed % len(found)], self.max_words))
+        short = [shorten(sentence, self.max_words) for sentence in found]
+        # One that cannot be shortened would be the query of `sentence` as well.
+        other = [s for s, whole in zip(short, found, strict=True) if s != tidy(whole)]
+        choice = other or short
+        return Answer(choice[request.seed % len(choice)])
 
     def _fitted(self, sentence: str) -> str:
         """The sentence as it stands, or its main statement if it is too long."""

@@ -1,0 +1,224 @@
+"""The stage that writes queries for passages: by a language model, or by rule."""
+
+import logging
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.generation.cleaning import DEFAULT_CLEANING, CleaningRules
+from dr_lightning.generation.engine import Engine
+
+# The classes are imported so that their bare names work on the command line.
+from dr_lightning.generation.engines import Extractive, Fake, HuggingFace  # noqa: F401
+from dr_lightning.generation.query_type import load_query_types
+from dr_lightning.generation.removal import without_pieces
+from dr_lightning.generation.requests import Amounts, Prompts
+from dr_lightning.generation.summary import by_type, drop_counts, rates, told
+from dr_lightning.generation.work import Work, make_work
+from dr_lightning.generation.writing import write_parts
+from dr_lightning.parts import Parts, Shard, settings_key
+from dr_lightning.texts import check_template
+
+logger = logging.getLogger(__name__)
+
+TEMPLATE = "{text}"
+"""What an engine reads: the text alone, as in arXiv 2502.19712."""
+
+
+def generate(
+    corpus: Path,
+    out: Path,
+    engine: Engine | None = None,
+    types: list[str] | None = None,
+    passages: int | None = None,
+    types_per_passage: int | None = None,
+    per_type: int = 1,
+    shots: int | None = None,
+    example_sets: int | None = None,
+    seed: int = 13,
+    template: str = TEMPLATE,
+    cleaning: CleaningRules = DEFAULT_CLEANING,
+    part_queries: int = 256,
+    shard: str = "1/1",
+    overwrite: bool = False,
+) -> None:
+    """Write queries for passages.
+
+    What a prompt says and what seed its answer is drawn with follow from the seed, the
+    passage's id and the query type alone, not from order, shards or restarts.
+
+    Finished parts are kept beside `out`, in a folder that ends in `.parts`; the same
+    command started again goes on where it stopped. Several workers share the work with
+    `shard` 1/4, 2/4 and so on: they write parts only. Once they are done, the same
+    command without `shard` writes what is missing, joins all parts and deletes them.
+
+    Queries that are a sentence to be taken out of its passage (`cloze` of Extractive)
+    bring a second file, OUT_corpus.parquet: the corpus without these sentences. Train
+    with it; evaluate on the original.
+
+    Args:
+        corpus: Passages to write for, such as those that `deduplicate` left.
+        out: Queries to write, a parquet file.
+        engine: What writes; null = Extractive, which needs no model.
+        types: Query types: names, or paths of YAML files of your own; null = all that
+            the engine brings.
+        passages: How many passages to draw; a larger number keeps those of a smaller
+            one. Null = all.
+        types_per_passage: How many of the types to draw for each passage; null = all.
+        per_type: Queries for each passage and type.
+        shots: Examples a prompt; null = as each type says: 3, and 0 for `search`.
+        example_sets: Null = each prompt draws its own examples. N = it takes one of N
+            sets a type: an engine then computes each set once, which is much faster
+            where prompts are what costs.
+        seed: Of all draws.
+        template: Joins title and text of a passage, as the engine reads it.
+        cleaning: Which answers are dropped.
+        part_queries: Queries a part: what a stop loses at most, and what batches are
+            formed from.
+        shard: Which worker of how many, such as 2/4.
+        overwrite: Replace what is there.
+
+    Raises:
+        ValueError: If an option is out of its range, a query type is unknown, the
+            corpus is empty, or an output exists and `overwrite` is false.
+    """
+    started = time.monotonic()
+    worker = Shard.parse(shard)
+    check_template(template)
+    _check_out(out, overwrite)
+    engine = Extractive() if engine is None else engine
+    amounts = Amounts(passages, types_per_passage, per_type, seed)
+    names, prompts = _prompts(engine, types, shots, seed, example_sets)
+    source = artefacts.scan(corpus, schemas.CORPUS)
+    work = make_work(source, template, names, amounts, prompts, engine)
+    if work.tasks.is_empty():
+        msg = f"{corpus}: has no passages to write for. Give another corpus."
+        raise ValueError(msg)
+    settings = asdict(amounts) | {
+        "types": {name: prompts.fingerprint(name) for name in names},
+        "shots": shots,
+        "example_sets": example_sets,
+        "template": template,
+    }
+    shaping = {"engine": engine.fingerprint, "corpus": artefacts.fingerprint(corpus)}
+    key = settings_key(settings | shaping)
+    parts = Parts(_beside(out, ".parts"), key, len(work.tasks), part_queries)
+    _check_companion(out, parts, overwrite)
+    write_parts(work, parts, worker, cleaning)
+    if worker.of > 1:
+        left = len(parts.todo(Shard()))
+        logger.info("generate: worker %s is done, %d parts are left", worker, left)
+        return
+    found, taken_out = without_pieces(source, work.cleaned(parts.read(), cleaning))
+    manifest = artefacts.Manifest(
+        stage="generate",
+        settings=settings | _told_settings(engine, cleaning),
+        inputs={"corpus": corpus},
+        counts=_counts(work, found),
+        dropped=drop_counts(found),
+        extra={"engine_fingerprint": engine.fingerprint}
+        | rates(found, parts.amounts())
+        | {"types": by_type(found)},
+        started=started,
+    )
+    _write(found, taken_out, out, manifest, overwrite)
+    parts.remove()
+    _log(manifest, out, taken_out is not None)
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    if out.suffix != ".parquet":
+        msg = f"out must be a file that ends in .parquet, but got {str(out)!r}."
+        raise ValueError(msg)
+    artefacts.refuse_existing(out, overwrite)
+
+
+def _beside(out: Path, ending: str) -> Path:
+    return out.with_name(f"{out.stem}{ending}")
+
+
+def _check_companion(out: Path, parts: Parts, overwrite: bool) -> None:
+    """A corpus beside `out` that a stopped run left, which has parts, is replaced."""
+    if len(parts.todo(Shard())) == len(parts.ranges()):
+        artefacts.refuse_existing(_beside(out, "_corpus.parquet"), overwrite)
+
+
+def _prompts(
+    engine: Engine,
+    types: list[str] | None,
+    shots: int | None,
+    seed: int,
+    example_sets: int | None,
+) -> tuple[list[str], Prompts]:
+    """Names of the query types, and what makes their prompts."""
+    wanted = list(engine.query_types if types is None else types)
+    if not wanted:
+        msg = "there is no query type to write. Give types, such as [question, title]."
+        raise ValueError(msg)
+    if engine.takes_chat:
+        loaded = load_query_types(wanted, shots)
+        return list(loaded), Prompts(loaded, seed, example_sets)
+    for name in wanted:
+        if name not in engine.query_types or wanted.count(name) > 1:
+            msg = (
+                f"types: {name!r} is not known to {type(engine).__name__}, or named "
+                f"twice. It writes {', '.join(engine.query_types)}."
+            )
+            raise ValueError(msg)
+    return wanted, Prompts({}, seed, example_sets)
+
+
+def _told_settings(engine: Engine, cleaning: CleaningRules) -> dict[str, object]:
+    """Settings that the key of the parts does not need, or has as a fingerprint."""
+    told_engine = {"class": type(engine).__name__} | dict(engine.settings)
+    return {"engine": told_engine, "cleaning": asdict(cleaning)}
+
+
+def _counts(work: Work, found: pl.DataFrame) -> dict[str, int]:
+    return {
+        "passages": len(work.passages),
+        "asked": len(found),
+        "written": found["reason"].null_count(),
+    }
+
+
+def _write(
+    found: pl.DataFrame,
+    taken_out: pl.LazyFrame | None,
+    out: Path,
+    manifest: artefacts.Manifest,
+    overwrite: bool,
+) -> None:
+    """The queries come last: once they are there, the stage is done."""
+    beside = _beside(out, "_corpus.parquet")
+    if taken_out is not None:
+        # What stands there is a stopped run's, or may be replaced.
+        artefacts.write(taken_out, beside, schemas.CORPUS, manifest, overwrite=True)
+    elif overwrite and beside.exists():
+        beside.unlink()
+        artefacts.manifest_path(beside).unlink(missing_ok=True)
+    queries = found.filter(pl.col("reason").is_null()).select(
+        "query_id",
+        text="query",
+        query_type="query_type",
+        source_passage_id="passage_id",
+    )
+    artefacts.write(queries, out, schemas.QUERIES, manifest, overwrite)
+
+
+def _log(manifest: artefacts.Manifest, out: Path, taken_out: bool) -> None:
+    counts = manifest.counts
+    beside = _beside(out, "_corpus.parquet")
+    note = f"; train with {beside}: sentences are taken out" if taken_out else ""
+    logger.info(
+        "generate: %s passages, %s queries asked -> %s in %s (dropped: %s)%s",
+        f"{counts['passages']:,}",
+        f"{counts['asked']:,}",
+        f"{counts['written']:,}",
+        out,
+        told(manifest.dropped),
+        note,
+    )
