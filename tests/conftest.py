@@ -10,6 +10,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+from tests.tiny_chat import write_chat_model
+
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -29,3 +31,9 @@ def tiny_encoder_dir() -> Path:
 def tiny_teacher_dir() -> Path:
     """The same with a one-logit head for (query, passage) pairs."""
     return ASSETS / "teacher"
+
+
+@pytest.fixture(scope="session")
+def tiny_chat_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama with a chat template, made on the spot."""
+    return write_chat_model(tmp_path_factory.mktemp("chat"))

@@ -57,7 +57,8 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
         >>> common_prefix([[1, 2, 3], [1, 2]])
         1
     """
-    first, last = min(prompts), max(prompts)  # all others lie between them
+    ordered = sorted(map(tuple, prompts))
+    first, last = ordered[0], ordered[-1]  # all others lie between them
     shortest = min(map(len, prompts)) - 1
     pairs = zip(first[:shortest], last[:shortest], strict=True)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), shortest)

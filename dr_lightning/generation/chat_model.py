@@ -59,7 +59,8 @@ class ChatModel:
             (i for i in (self.tokenizer.pad_token_id, *self.ends) if i is not None), 0
         )
         # Nothing but what is asked for: models bring sampling settings of their own.
-        loaded.generation_config = GenerationConfig(
+        plain: Any = GenerationConfig
+        loaded.generation_config = plain(
             do_sample=False, eos_token_id=self.ends or None, pad_token_id=self.pad
         )
         self.fingerprint = _fingerprint(loaded, self.tokenizer)

@@ -45,8 +45,10 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _MENTION = re.compile(
-    r"\b(?:this|the (?:given|above)) (?:passage|text|paper|article|abstract|study|"
-    r"report|document|author|excerpt)s?\b"
+    r"\b(?:this|the (?:given|above|present|current)) (?:passage|text|paper|article|"
+    r"abstract|study|report|document|author|excerpt)s?\b"
+    r"|\b(?:purpose|aim|goal|topic|subject) of (?:an?|the) (?:paper|text|study|"
+    r"article)\b"
     r"|\bthe passage\b|\baccording to the (?:text|authors?)\b",
     re.IGNORECASE,
 )

@@ -184,7 +184,7 @@ def _text(content: dict[str, Any], key: str, where: str) -> str:
 
 
 def _examples(content: object, where: str) -> tuple[Example, ...]:
-    pairs = content if isinstance(content, list) else [content]
+    pairs: list[Any] = content if isinstance(content, list) else [content]
     for number, pair in enumerate(pairs, start=1):
         texts = list(pair.values()) if isinstance(pair, dict) else []
         whole = isinstance(pair, dict) and set(pair) == {"passage", "query"}

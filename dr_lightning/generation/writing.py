@@ -47,7 +47,9 @@ def write_parts(work: Work, parts: Parts, worker: Shard, rules: CleaningRules) -
             parts.write(rows, answers, {"seconds": seconds})
             asked += len(rows)
             dropped += work.cleaned(answers, rules)["reason"].count()
-            rates = f"{len(rows) / seconds:,.1f} queries, "
-            rates += f"{answers['tokens'].sum() / seconds:,.0f} tokens a second, "
-            told = f"{rates}{dropped / asked:.0%} dropped,"
+            tokens = int(answers["tokens"].sum())
+            told = (
+                f"{len(rows) / seconds:,.1f} queries, {tokens / seconds:,.0f} tokens "
+                f"a second, {dropped / asked:.0%} dropped,"
+            )
             progress.update(task, completed=asked, told=told)
