@@ -18,18 +18,18 @@ REFUSES_SYSTEM = (
     "{% if messages[0].role == 'system' %}"
     "{{ raise_exception('System role not supported') }}{% endif %}" + TEMPLATE
 )
-ENDS = 40
-"""Tokens that end an answer, so that a random model ends one after some ten tokens."""
 
 
 def write_chat_model(
-    folder: Path, template: str | None = TEMPLATE, **settings: Any
+    folder: Path, template: str | None = TEMPLATE, ends: int = 40, **settings: Any
 ) -> Path:
     """Writes a random Llama of two layers, with a byte-level BPE tokenizer.
 
     Args:
         folder: Where to.
         template: Its chat template; null = none.
+        ends: Tokens that end an answer. With 40 of 700, a random model ends one after
+            some ten tokens.
         settings: Further ones of the Llama, such as max_position_embeddings.
     """
     tokenizer = _tokenizer(template)
@@ -48,7 +48,7 @@ def write_chat_model(
     )
     model = LlamaForCausalLM(config)
     last = len(tokenizer)
-    model.generation_config.eos_token_id = list(range(last - ENDS, last))
+    model.generation_config.eos_token_id = list(range(last - ends, last))
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
     return folder

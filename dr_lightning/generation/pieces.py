@@ -124,7 +124,7 @@ def shorten(sentence: str, longest: int) -> str:
         if len(text[: tail.start()].split()) >= _SHORTEST:
             text = text[: tail.start()]
     text = _cut(text, longest)
-    if text.count("(") > text.count(")"):
+    while text.count("(") > text.count(")"):
         text = text[: text.rindex("(")]
     return _CLOSING.sub("", text.strip(" .;:,"))
 

@@ -72,9 +72,7 @@ def test_a_query_is_one_line_without_space_to_spare(answer: str) -> None:
     assert plain(query) in plain(answer)
 
 
-@given(
-    QUERIES, st.sampled_from(built_in_types()), st.sampled_from(['""', "''", "``"])
-)
+@given(QUERIES, st.sampled_from(built_in_types()), st.sampled_from(['""', "''", "``"]))
 def test_a_query_survives_what_is_put_around_it(
     query: str, name: str, quotes: str
 ) -> None:
