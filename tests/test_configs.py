@@ -11,14 +11,24 @@ import yaml
 from lightning.pytorch import Trainer
 
 from dr_lightning.cli import main
+from tests.tiny_data import write_tiny
 from tests.tiny_options import ON_CPU, as_options, tiny_options
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
-EXPERIMENTS = sorted(CONFIGS.glob("experiment/*.yaml"))
-# Folders of files that hold all options of the command they are named after.
-COMMANDS = {"generate", "retrieve", "specialize"}
-WHOLE = sorted(path for name in COMMANDS for path in CONFIGS.glob(f"{name}/*.yaml"))
+# Files that hold all options of a command: by its folder, or by the end of its name.
+COMMANDS = ("generate", "retrieve", "specialize")
+WHOLE = sorted(
+    path
+    for name in COMMANDS
+    for path in [*CONFIGS.glob(f"{name}/*.yaml"), *CONFIGS.glob(f"*/*_{name}.yaml")]
+)
+EXPERIMENTS = sorted({*CONFIGS.glob("experiment/*.yaml")} - {*WHOLE})
+# What such a file needs besides to run on tiny data: {chat} is a tiny chat model.
+NEEDS: dict[str, dict[str, str]] = {
+    "generate/extractive": {},
+    "generate/huggingface": {"engine.model": "{chat}", "part_queries": "500"},
+}
 # A stage and the key of it whose value a part file is, by the part's folder.
 STAGE_KEYS = {"teacher": ("score", "teacher")}
 STAGE_PARTS = sorted(path for name in STAGE_KEYS for path in CONFIGS.glob(f"{name}/*"))
@@ -84,6 +94,19 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], Any]:
     return parse
 
 
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_stage_s_config_runs_on_tiny_data(
+    name: str, tmp_path: Path, tiny_chat_dir: Path
+) -> None:
+    corpus = write_tiny(tmp_path) / "corpus.parquet"
+    out = tmp_path / "out.parquet"
+    needs = {k: v.format(chat=tiny_chat_dir) for k, v in NEEDS[name].items()}
+    told = needs | {"corpus": str(corpus), "out": str(out)}
+    path = CONFIGS / f"{name}.yaml"
+    main([path.parent.name, "--config", str(path), *as_options(told)])
+    assert out.is_file()
+
+
 def test_every_folder_of_parts_has_a_key() -> None:
     assert {part.parent.name for part in PARTS} == set(KEYS)
 
@@ -98,7 +121,9 @@ def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_a_command_s_config_is_run_by_it(path: Path) -> None:
-    given = f"{path.parent.name} --config configs/{path.parent.name}/{path.name}"
+    folder = path.parent.name
+    command = folder if folder in COMMANDS else path.stem.rpartition("_")[2]
+    given = f"{command} --config configs/{folder}/{path.name}"
     assert header(path)["run"] == f"python -m dr_lightning {given}"
 
 

@@ -46,7 +46,8 @@ def write_chat_model(
         eos_token_id=None,
         **{"max_position_embeddings": 2048} | settings,
     )
-    model = LlamaForCausalLM(config)
+    llama: Any = LlamaForCausalLM  # untyped
+    model = llama(config)
     last = len(tokenizer)
     model.generation_config.eos_token_id = list(range(last - ends, last))
     tokenizer.save_pretrained(folder)
@@ -54,7 +55,7 @@ def write_chat_model(
     return folder
 
 
-def _tokenizer(template: str | None) -> PreTrainedTokenizerFast:
+def _tokenizer(template: str | None) -> Any:
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -69,7 +70,8 @@ def _tokenizer(template: str | None) -> PreTrainedTokenizerFast:
     texts = [kind.system + kind.instruction for kind in kinds]
     texts += [e.passage + e.query for kind in kinds for e in kind.examples]
     backend.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast  # untyped
+    return fast(
         tokenizer_object=backend,
         bos_token="<s>",  # noqa: S106
         eos_token="<|end|>",  # noqa: S106

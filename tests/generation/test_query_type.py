@@ -1,9 +1,6 @@
 """Query types: those of the package hold together; files of one's own are checked."""
 
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,6 @@ from dr_lightning.generation.query_type import (
     load_query_types,
 )
 
-ROOT = Path(__file__).parents[2]
 OWN: dict[str, Any] = {
     "system": "Write a riddle.",
     "instruction": "Riddle for: {passage}",
@@ -112,16 +108,3 @@ def test_shots_are_set_for_all_types() -> None:
     assert {k.shots for k in load_query_types(["search", "title"], 2).values()} == {2}
     with pytest.raises(ValueError, match="shots must be from 0 to 14"):
         load_query_types(["search"], 15)
-
-
-@pytest.mark.slow
-def test_the_wheel_has_the_types(tmp_path: Path) -> None:
-    build = "from hatchling.build import build_wheel; build_wheel({!r})"
-    subprocess.run(
-        [sys.executable, "-c", build.format(str(tmp_path))], cwd=ROOT, check=True
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    for name in built_in_types():
-        assert f"dr_lightning/generation/query_types/{name}.yaml" in names
-    assert "dr_lightning/generation/stop_words.txt" in names
