@@ -144,3 +144,14 @@ def test_deduplication_drops_the_planted_duplicates() -> None:
     assert line["passages"] == 500
     assert set(line["dropped"]) == {"equal", "contained"}
     assert line["peak_gib"] > 0
+
+
+def test_generation_compares_with_a_plain_loop_and_counts_extractive(
+    folder: Path, tiny_chat_dir: Path, tmp_path: Path
+) -> None:
+    own, shared, extractive = run("generation", folder, tiny_chat_dir, tmp_path)
+    assert (own["example_sets"], shared["example_sets"]) == (None, 1)
+    for line in (own, shared):
+        assert set(line["times_cpu_of_ours"]) == {"plain_generate"}
+        assert all(side["tokens"] > 0 for side in line["sides"].values())
+    assert extractive["queries_per_cpu_second"] > 0

@@ -65,8 +65,9 @@ class ChatModel:
         )
         self.fingerprint = _fingerprint(loaded, self.tokenizer)
         self.model = loaded.eval().to(self.device)
-        self.context = position_limit(loaded.config, self.tokenizer.model_max_length)
-        self.breaks = line_breaks(self.tokenizer, loaded.config.vocab_size)
+        config = loaded.config.get_text_config()
+        self.context = position_limit(config, self.tokenizer.model_max_length)
+        self.breaks = line_breaks(self.tokenizer, config.vocab_size)
         self.breaks = self.breaks.to(self.device)
         self.takes_system = self._takes_system()
 
