@@ -93,7 +93,7 @@ class Engine(Protocol):
     """Changes whenever a request could get another answer."""
 
     query_types: tuple[str, ...]
-    """What it writes where the user names no types."""
+    """What it writes where the user names no types; of a rule, all that it knows."""
 
     takes_chat: bool
     """Whether it needs the prompts of a query type; a rule does not."""
