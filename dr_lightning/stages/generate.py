@@ -88,7 +88,7 @@ def generate(
     started = time.monotonic()
     worker = Shard.parse(shard)
     check_template(template)
-    _check_out(out, overwrite)
+    _check_out(out, corpus, overwrite)
     engine = Extractive() if engine is None else engine
     amounts = Amounts(passages, types_per_passage, per_type, seed)
     names, prompts = _prompts(engine, types, shots, seed, example_sets)
@@ -129,10 +129,14 @@ def generate(
     _log(manifest, out, taken_out is not None)
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
+def _check_out(out: Path, corpus: Path, overwrite: bool) -> None:
     if out.suffix != ".parquet":
         msg = f"out must be a file that ends in .parquet, but got {str(out)!r}."
         raise ValueError(msg)
+    for path in (out, _beside(out, "_corpus.parquet")):
+        if path.resolve() == corpus.resolve():
+            msg = f"{path} would replace the corpus that is read. Rename out, {out}."
+            raise ValueError(msg)
     artefacts.refuse_existing(out, overwrite)
 
 
@@ -197,8 +201,9 @@ def _write(
     if taken_out is not None:
         # What stands there is a stopped run's, or may be replaced.
         artefacts.write(taken_out, beside, schemas.CORPUS, manifest, overwrite=True)
-    elif overwrite and beside.exists():
-        beside.unlink()
+    elif artefacts.read_manifest(beside).get("stage") == "generate":
+        # Of the run whose queries are replaced: it does not belong to the new ones.
+        beside.unlink(missing_ok=True)
         artefacts.manifest_path(beside).unlink(missing_ok=True)
     queries = found.filter(pl.col("reason").is_null()).select(
         "query_id",

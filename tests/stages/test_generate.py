@@ -258,6 +258,24 @@ def test_a_second_corpus_is_only_written_and_replaced_where_it_should(
     assert second_corpus(files).read_bytes() == b"mine"
 
 
+def test_a_file_of_the_user_s_stays_where_no_second_corpus_is_written(
+    files: dict[str, Any],
+) -> None:
+    second_corpus(files).write_bytes(b"mine")
+    generate(**files, types=["title"], overwrite=True)
+    assert second_corpus(files).read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["my.parquet", "my_corpus.parquet"])
+def test_the_corpus_that_is_read_is_never_replaced(
+    files: dict[str, Any], name: str
+) -> None:
+    corpus = files["corpus"].rename(files["corpus"].with_name(name))
+    with pytest.raises(ValueError, match="would replace the corpus that is read"):
+        generate(corpus, corpus.with_name("my.parquet"), overwrite=True)
+    assert artefacts.read(corpus, schemas.CORPUS).height == 13
+
+
 def test_a_second_corpus_of_a_stopped_run_is_replaced(
     files: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
