@@ -28,8 +28,9 @@ from dr_lightning import artefacts, schemas
 from dr_lightning.generation.engine import Request
 from dr_lightning.generation.engines import Extractive, HuggingFace
 from dr_lightning.generation.fitting import Sampling, TokenLimits
+from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
-from dr_lightning.generation.requests import Amounts, Prompts
+from dr_lightning.generation.requests import Amounts
 from dr_lightning.generation.work import make_work
 
 SAMPLING = Sampling(temperature=0.8, top_p=0.9)

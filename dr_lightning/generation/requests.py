@@ -1,14 +1,11 @@
-"""Which queries are written for a corpus, and the prompt of each."""
+"""Which queries are written for a corpus."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
-
-from dr_lightning.generation.engine import Request
-from dr_lightning.generation.query_type import QueryType
 
 ID_DIGITS = 16
 """Of a query id: a million queries of a type have two alike once in 10**7 times."""
@@ -145,69 +142,3 @@ def _types(passage_id: str, types: Sequence[str], amounts: Amounts) -> Sequence[
         return types
     keys = {name: draw(amounts.seed, "type", passage_id, name) for name in types}
     return sorted(types, key=keys.__getitem__)[: amounts.types_per_passage]
-
-
-@dataclass(frozen=True)
-class Prompts:
-    """Makes requests; each follows from seed, passage, query type and number alone.
-
-    Args:
-        types: Query types by name; empty for an engine that takes no chat.
-        seed: Of examples and sampling.
-        example_sets: Null = each prompt draws its own examples. N = it draws one of N
-            sets a type, so that many prompts begin alike and are computed once.
-
-    Raises:
-        ValueError: If `example_sets` is below 1.
-    """
-
-    types: Mapping[str, QueryType]
-    seed: int
-    example_sets: int | None = None
-
-    def __post_init__(self) -> None:
-        """Checks the number of sets."""
-        if self.example_sets is not None and self.example_sets < 1:
-            msg = (
-                f"example_sets must be at least 1, or null for examples of each "
-                f"prompt's own, but got {self.example_sets}."
-            )
-            raise ValueError(msg)
-
-    def label(self, query_type: str) -> str:
-        """What a model may put ahead of a query of a type; may be empty."""
-        told = self.types.get(query_type)
-        return "" if told is None else told.label
-
-    def fingerprint(self, query_type: str) -> str | None:
-        """Changes with what a model is told for a type; None if it is told nothing."""
-        told = self.types.get(query_type)
-        return None if told is None else told.fingerprint
-
-    def request(
-        self, passage_id: str, title: str, passage: str, query_type: str, number: int
-    ) -> Request:
-        """One request.
-
-        Args:
-            passage_id: Whose query.
-            title: The passage's title.
-            passage: The passage's text.
-            query_type: Of which type.
-            number: Which of several, from 0.
-        """
-        own = (passage_id, query_type, number)
-        sampling = draw(self.seed, "sampling", *own)
-        if query_type not in self.types:
-            return Request(query_type, title, passage, sampling)
-        told = self.types[query_type]
-        chat = told.chat(self._drawn(told, own))
-        return Request(query_type, title, passage, sampling, chat, told.instruction)
-
-    def _drawn(self, told: QueryType, own: tuple[str | int, ...]) -> tuple[int, ...]:
-        """Which examples: those of the lowest hashes, the same in every release."""
-        if self.example_sets is not None:
-            own = (told.name, draw(self.seed, "set", *own) % self.example_sets)
-        places = range(len(told.examples))
-        order = sorted(places, key=lambda place: draw(self.seed, "shot", *own, place))
-        return tuple(order[: told.shots])

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dr_lightning.generation.cleaning import (
-    DUPLICATE,
-    CleaningRules,
-    clean,
-    drop_reason,
-    plain,
-)
+from dr_lightning.generation.cleaning import clean, plain
+from dr_lightning.generation.drops import DUPLICATE, CleaningRules, drop_reason
 from dr_lightning.generation.engine import Answer, Engine, Request
-from dr_lightning.generation.requests import Amounts, Prompts, plan
+from dr_lightning.generation.prompts import Prompts
+from dr_lightning.generation.requests import Amounts, plan
 from dr_lightning.texts import passage_text
 
 NO_TEXT = "passage without text"

@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dr_lightning.generation.cleaning import CleaningRules
+from dr_lightning.generation.drops import CleaningRules
 from dr_lightning.generation.work import Work
 from dr_lightning.parts import Parts, Shard
 

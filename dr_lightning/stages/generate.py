@@ -8,14 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning import artefacts, schemas
-from dr_lightning.generation.cleaning import DEFAULT_CLEANING, CleaningRules
+from dr_lightning.generation.drops import DEFAULT_CLEANING, CleaningRules
 from dr_lightning.generation.engine import Engine
 
 # The classes are imported so that their bare names work on the command line.
 from dr_lightning.generation.engines import Extractive, Fake, HuggingFace  # noqa: F401
-from dr_lightning.generation.query_type import load_query_types
+from dr_lightning.generation.prompts import make_prompts
 from dr_lightning.generation.removal import without_pieces
-from dr_lightning.generation.requests import Amounts, Prompts
+from dr_lightning.generation.requests import Amounts
 from dr_lightning.generation.summary import by_type, drop_counts, rates, told
 from dr_lightning.generation.work import Work, make_work
 from dr_lightning.generation.writing import write_parts
@@ -91,7 +91,7 @@ def generate(
     _check_out(out, corpus, overwrite)
     engine = Extractive() if engine is None else engine
     amounts = Amounts(passages, types_per_passage, per_type, seed)
-    names, prompts = _prompts(engine, types, shots, seed, example_sets)
+    names, prompts = make_prompts(engine, types, shots, seed, example_sets)
     source = artefacts.scan(corpus, schemas.CORPUS)
     work = make_work(source, template, names, amounts, prompts, engine)
     if work.tasks.is_empty():
@@ -148,31 +148,6 @@ def _check_companion(out: Path, parts: Parts, overwrite: bool) -> None:
     """A corpus beside `out` that a stopped run left, which has parts, is replaced."""
     if len(parts.todo(Shard())) == len(parts.ranges()):
         artefacts.refuse_existing(_beside(out, "_corpus.parquet"), overwrite)
-
-
-def _prompts(
-    engine: Engine,
-    types: list[str] | None,
-    shots: int | None,
-    seed: int,
-    example_sets: int | None,
-) -> tuple[list[str], Prompts]:
-    """Names of the query types, and what makes their prompts."""
-    wanted = list(engine.query_types if types is None else types)
-    if not wanted:
-        msg = "there is no query type to write. Give types, such as [question, title]."
-        raise ValueError(msg)
-    if engine.takes_chat:
-        loaded = load_query_types(wanted, shots)
-        return list(loaded), Prompts(loaded, seed, example_sets)
-    for name in wanted:
-        if name not in engine.query_types or wanted.count(name) > 1:
-            msg = (
-                f"types: {name!r} is not known to {type(engine).__name__}, or named "
-                f"twice. It writes {', '.join(engine.query_types)}."
-            )
-            raise ValueError(msg)
-    return wanted, Prompts({}, seed, example_sets)
 
 
 def _told_settings(engine: Engine, cleaning: CleaningRules) -> dict[str, object]:

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr_lightning.generation.cleaning import (
-    CleaningRules,
-    clean,
-    drop_reason,
-    first_line,
-    plain,
-)
+from dr_lightning.generation.cleaning import clean, first_line, plain
+from dr_lightning.generation.drops import CleaningRules, drop_reason
 from dr_lightning.generation.engine import Answer
 from dr_lightning.generation.query_type import built_in_types, load_query_type
 

@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
-from dr_lightning.generation.requests import (
-    Amounts,
-    Prompts,
-    check_unique,
-    plan,
-    query_id,
-)
+from dr_lightning.generation.requests import Amounts, check_unique, plan, query_id
 
 IDS = [f"p{row}" for row in range(40)]
 TYPES = ["claim", "question", "title"]

@@ -17,7 +17,7 @@ import yaml
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
-from dr_lightning.generation.cleaning import CleaningRules
+from dr_lightning.generation.drops import CleaningRules
 from dr_lightning.generation.engine import Answer, Request
 from dr_lightning.generation.engines import Extractive, Fake, HuggingFace
 from dr_lightning.stages.generate import generate

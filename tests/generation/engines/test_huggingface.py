@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from dr_lightning.generation.engine import Request
 from dr_lightning.generation.engines import HuggingFace
 from dr_lightning.generation.fitting import Sampling, TokenLimits
+from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
-from dr_lightning.generation.requests import Prompts
 from tests.tiny_chat import REFUSES_SYSTEM, TEMPLATE, write_chat_model
 
 SHARED = Prompts(load_query_types(["title", "question"]), 13, example_sets=1)
