@@ -31,7 +31,8 @@ _MENTION = re.compile(
     r"abstract|study|report|document|author|excerpt)s?\b"
     r"|\b(?:purpose|aim|goal|topic|subject) of (?:an?|the) (?:paper|text|study|"
     r"article)\b"
-    r"|\bthe passage\b|\baccording to the (?:text|authors?)\b",
+    r"|\bthe passage (?:is about|says?|describes?|mentions?|discusses)\b"
+    r"|\b(?:according to|described in|mentioned in) the (?:passage|text|authors?)\b",
     re.IGNORECASE,
 )
 

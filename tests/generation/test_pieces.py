@@ -25,7 +25,7 @@ CORPUS = [
         ("Mr. J. K. Miller of the U.S. Navy spoke. He left.", 2),
         ("A rate of 2.5 m was seen. It rose.", 2),
         ("He said: \u201cStop.\u201d Then he left.", 2),
-        ("Die Stra\u00dfe ist lang. \u00dcber ihr steht ein Haus.", 2),
+        ("Die Stra\u00dfe war lang. \u00dcber ihr steht ein Haus.", 2),
         ("\u0425\u043b\u0435\u0431. \u041e\u043d \u0433\u043e\u0442\u043e\u0432.", 2),
         ("\u4eca\u65e5\u306f\u3002\u660e\u65e5\u306f\u3002", 2),
         ("", 0),

@@ -73,7 +73,7 @@ def test_fingerprint_follows_what_a_model_is_told(tmp_path: Path) -> None:
         ({"instruction": "Riddle"}, r"must have \{passage\} once"),
         ({"shots": 2}, "shots must be a number from 0 to the 1 examples, but got 2"),
         ({"shots": True}, "but got True"),
-        ({"exmaples": []}, "unknown key 'exmaples'"),
+        ({"shorts": []}, "unknown key 'shorts'"),
         ({"examples": [{"passage": "p"}]}, "example 1 must have a passage and a query"),
         ({"examples": "none"}, "example 1 must have"),
     ],
