@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ class Amounts:
         passages: Passages to write for; null = all.
         types_per_passage: Types drawn for each passage; null = all.
         per_type: Queries a passage and type.
+        queries: Queries in all, at most; every passage gets one before any gets a
+            second. Null = no bound.
         seed: Of all draws.
 
     Raises:
@@ -30,11 +33,12 @@ class Amounts:
     passages: int | None = None
     types_per_passage: int | None = None
     per_type: int = 1
+    queries: int | None = None
     seed: int = 13
 
     def __post_init__(self) -> None:
         """Checks the numbers."""
-        for name in ("passages", "types_per_passage", "per_type"):
+        for name in ("passages", "types_per_passage", "per_type", "queries"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 null = "" if name == "per_type" else ", or null for all"
@@ -85,11 +89,31 @@ def plan(
         if name in wanted[passage]
         for number in range(amounts.per_type)
     ]
+    rows = _bounded(rows, amounts)
     columns = ["query_id", "query_type", "passage_id", "number"]
     schema = dict.fromkeys(columns, pl.String()) | {"number": pl.Int64()}
     frame = pl.DataFrame(rows, schema, orient="row")
     check_unique(frame["query_id"])
     return frame
+
+
+def _bounded(
+    rows: list[tuple[str, str, str, int]], amounts: Amounts
+) -> list[tuple[str, str, str, int]]:
+    """The first query of each passage, then the second of each, up to the bound."""
+    if amounts.queries is None or amounts.queries >= len(rows):
+        return rows
+    seed = amounts.seed
+    # Types of a passage in an order of its own, so that each has its share.
+    turns = sorted(rows, key=lambda row: (row[3], draw(seed, "type", row[2], row[1])))
+    counts: Counter[str] = Counter()
+    keys = {}
+    for row in turns:
+        passage = row[2]
+        keys[row] = (counts[passage], draw(seed, "passage", passage))
+        counts[passage] += 1
+    kept = set(sorted(rows, key=keys.__getitem__)[: amounts.queries])
+    return [row for row in rows if row in kept]
 
 
 def query_id(

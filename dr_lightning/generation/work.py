@@ -117,6 +117,7 @@ class Work:
 
 def make_work(
     source: pl.LazyFrame,
+    gone: pl.LazyFrame | None,
     template: str,
     types: list[str],
     amounts: Amounts,
@@ -127,13 +128,17 @@ def make_work(
 
     Args:
         source: The corpus.
+        gone: passage_id of passages that nothing is written for; None = there are none.
         template: Joins title and text.
         types: Names of the query types.
         amounts: How many queries.
         prompts: Makes the requests.
         engine: Answers them.
     """
-    ids = source.select("passage_id").collect().to_series().to_list()
+    open_to = source.select("passage_id")
+    if gone is not None:
+        open_to = open_to.join(gone, on="passage_id", how="anti", maintain_order="left")
+    ids = open_to.collect().to_series().to_list()
     tasks = plan(ids, types, amounts)
     wanted = tasks.lazy().select("passage_id").unique()
     corpus = source.select("passage_id", "title", passage_text(template))

@@ -32,10 +32,12 @@ def generate(
     corpus: Path,
     out: Path,
     engine: Engine | None = None,
+    dropped: Path | None = None,
     types: list[str] | None = None,
     passages: int | None = None,
     types_per_passage: int | None = None,
     per_type: int = 1,
+    queries: int | None = None,
     shots: int | None = None,
     example_sets: int | None = None,
     seed: int = 13,
@@ -60,8 +62,9 @@ def generate(
     with it; evaluate on the original.
 
     Args:
-        corpus: Passages to write for, such as those that `deduplicate` left.
+        corpus: Passages to write for.
         out: Queries to write, a parquet file.
+        dropped: What `deduplicate` dropped: nothing is written for these passages.
         engine: What writes; null = Extractive, which needs no model.
         types: Query types: names, or paths of YAML files of your own; null = all that
             the engine brings.
@@ -69,6 +72,8 @@ def generate(
             one. Null = all.
         types_per_passage: How many of the types to draw for each passage; null = all.
         per_type: Queries for each passage and type.
+        queries: How many to ask for in all; every passage gets one before any gets a
+            second. Null = no bound.
         shots: Examples a prompt; null = as each type says: 3, and 0 for `search`.
         example_sets: Null = each prompt draws its own examples. N = it takes one of N
             sets a type: an engine then computes each set once, which is much faster
@@ -90,10 +95,11 @@ def generate(
     check_template(template)
     _check_out(out, corpus, overwrite)
     engine = Extractive() if engine is None else engine
-    amounts = Amounts(passages, types_per_passage, per_type, seed)
+    amounts = Amounts(passages, types_per_passage, per_type, queries, seed)
     names, prompts = make_prompts(engine, types, shots, seed, example_sets)
     source = artefacts.scan(corpus, schemas.CORPUS)
-    work = make_work(source, template, names, amounts, prompts, engine)
+    gone = None if dropped is None else artefacts.scan(dropped, schemas.DROPPED)
+    work = make_work(source, gone, template, names, amounts, prompts, engine)
     if work.tasks.is_empty():
         msg = f"{corpus}: has no passages to write for. Give another corpus."
         raise ValueError(msg)
@@ -103,8 +109,9 @@ def generate(
         "example_sets": example_sets,
         "template": template,
     }
-    shaping = {"engine": engine.fingerprint, "corpus": artefacts.fingerprint(corpus)}
-    key = settings_key(settings | shaping)
+    inputs = {"corpus": corpus} | ({} if dropped is None else {"dropped": dropped})
+    prints = {name: artefacts.fingerprint(path) for name, path in inputs.items()}
+    key = settings_key(settings | prints | {"engine": engine.fingerprint})
     parts = Parts(_beside(out, ".parts"), key, len(work.tasks), part_queries)
     _check_companion(out, parts, overwrite)
     write_parts(work, parts, worker, cleaning)
@@ -116,7 +123,7 @@ def generate(
     manifest = artefacts.Manifest(
         stage="generate",
         settings=settings | _told_settings(engine, cleaning),
-        inputs={"corpus": corpus},
+        inputs=inputs,
         counts=_counts(work, found),
         dropped=drop_counts(found),
         extra={"engine_fingerprint": engine.fingerprint}

@@ -44,6 +44,24 @@ def test_more_types_and_numbers_keep_those_of_fewer() -> None:
     assert set(small["query_type"]) == set(TYPES)
 
 
+@given(st.permutations(IDS), st.integers(1, 240), st.integers(1, 240))
+def test_a_bound_covers_the_corpus_before_it_comes_back(
+    ids: list[str], a: int, b: int
+) -> None:
+    few, many = sorted((a, b))
+    small = plan(ids, TYPES, Amounts(queries=few, per_type=2))
+    assert len(small) == few
+    assert rows(small) <= rows(plan(IDS, TYPES, Amounts(queries=many, per_type=2)))
+    counts = small["passage_id"].value_counts()["count"].to_list()
+    counts += [0] * (len(IDS) - len(counts))
+    assert max(counts) - min(counts) <= 1
+
+
+def test_a_bound_draws_from_all_types() -> None:
+    tasks = plan(IDS, TYPES, Amounts(queries=len(IDS)))
+    assert set(tasks["query_type"]) == set(TYPES)
+
+
 def test_another_seed_draws_others() -> None:
     drawn = [set(plan(IDS, TYPES, Amounts(9, seed=s))["passage_id"]) for s in (1, 2)]
     assert drawn[0] != drawn[1]
@@ -55,6 +73,7 @@ def test_another_seed_draws_others() -> None:
         ({"passages": 0}, "passages must be at least 1, or null for all, but got 0"),
         ({"types_per_passage": 0}, "types_per_passage must be at least 1"),
         ({"per_type": 0}, "per_type must be at least 1, but got 0"),
+        ({"queries": 0}, "queries must be at least 1, or null for all, but got 0"),
     ],
 )
 def test_bad_amounts_are_refused(options: dict[str, int], message: str) -> None:

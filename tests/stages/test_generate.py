@@ -163,6 +163,20 @@ def test_more_passages_keep_the_queries_of_fewer(files: dict[str, Any]) -> None:
     assert few < set(read(files).rows())
 
 
+def test_nothing_is_written_for_dropped_passages(
+    files: dict[str, Any], tmp_path: Path
+) -> None:
+    ids = pl.read_parquet(files["corpus"])["passage_id"]
+    gone = pl.DataFrame(
+        {"passage_id": ids[:2], "reason": "equal", "representative_id": ids[2]}
+    )
+    path = tmp_path / "dropped.parquet"
+    artefacts.write(gone, path, schemas.DROPPED, artefacts.Manifest("test"))
+    generate(**files, engine=Fake(), dropped=path)
+    assert set(read(files)["source_passage_id"]) == set(ids[2:])
+    assert set(manifest(files)["inputs"]) == {"corpus", "dropped"}
+
+
 def test_other_settings_use_no_finished_part_but_other_cleaning_does(
     files: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
