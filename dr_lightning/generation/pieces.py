@@ -14,7 +14,8 @@ _HEADING = re.compile(
 _LEAD_IN = re.compile(
     r"(?:(?:however|moreover|furthermore|additionally|finally|thus|therefore|hence|"
     r"here|consequently|overall|specifically|notably|importantly|interestingly|besides|"
-    r"also|again|first|second|of course|taken together|on the other hand|by contrast|"
+    r"also|again|so|first|second|third|instead|of course|taken together|"
+    r"on the other hand|by contrast|"
     r"most importantly|to this end|for (?:example|instance)|as (?:a result|expected)|"
     r"in (?:addition|conclusion|summary|contrast|particular|turn|general|fact|"
     r"this (?:paper|study|article|report|work)))\s*,\s*"
