@@ -124,7 +124,7 @@ def test_a_command_s_config_is_run_by_it(path: Path) -> None:
     folder = path.parent.name
     command = folder if folder in COMMANDS else path.stem.rpartition("_")[2]
     given = f"{command} --config configs/{folder}/{path.name}"
-    assert header(path)["run"] == f"python -m dr_lightning {given}"
+    assert header(path)["run"].startswith(f"python -m dr_lightning {given}")
 
 
 @each_yaml
