@@ -83,8 +83,11 @@ class TestSet:
 
     def __post_init__(self) -> None:
         """Checks that it names queries and qrels in one of the two ways."""
-        files = self.queries is not None and self.qrels is not None
-        if files == (self.split is not None):
+        given = [self.split, self.queries, self.qrels]
+        if [one is None for one in given] not in (
+            [False, True, True],
+            [True, False, False],
+        ):
             msg = (
                 "test needs either split, or queries and qrels, but got "
                 f"split={self.split}, queries={self.queries}, qrels={self.qrels}."
