@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from dr_lightning import artefacts, schemas
+from dr_lightning.generation.query_type import load_query_types
 
 PYDOCS = Path(__file__).parents[1] / "data" / "pydocs"
 QUERY_TYPES = {"question", "keywords", "search", "claim", "title", "msmarco"}
@@ -144,7 +145,7 @@ def test_corpus_is_the_same_each_time(corpus: pl.DataFrame, tmp_path: Path) -> N
 
 
 def test_doctests() -> None:
-    files = ["passages.py", "signatures.py", "prompts.py"]
+    files = ["passages.py", "signatures.py"]
     command = [sys.executable, "-m", "doctest", *files]
     done = subprocess.run(
         command, cwd=PYDOCS, capture_output=True, text=True, check=False
@@ -223,7 +224,6 @@ def test_training_queries(corpus: pl.DataFrame) -> None:
     queries = artefacts.read(PYDOCS / "queries.parquet", schemas.QUERIES)
     assert 600 <= len(queries) <= 1500
     assert set(queries["query_type"]) == QUERY_TYPES
-    assert queries["query_id"].str.contains(r"^\d{5}$").all()
     sources = queries["source_passage_id"]
     assert sources.n_unique() == len(queries)
     assert share_known(sources, corpus) >= 0.95
@@ -239,12 +239,12 @@ def test_teacher_scores_belong_to_the_training_queries(corpus: pl.DataFrame) -> 
     assert share_known(candidates, corpus) >= 0.95
 
 
-def test_few_shot_examples_have_every_type_and_no_name_of_the_corpus(
-    corpus: pl.DataFrame,
-) -> None:
+def test_examples_name_no_entry_of_the_corpus(corpus: pl.DataFrame) -> None:
     ids = set(corpus["passage_id"])
-    lines = (PYDOCS / "examples.jsonl").read_text("utf-8").splitlines()
-    for line in lines:
-        example = json.loads(line)
-        assert set(example) == {"passage", *QUERY_TYPES}
-        assert example["passage"].partition("(")[0] not in ids
+    paths = sorted((PYDOCS / "query_types").glob("*.yaml"))
+    types = load_query_types([str(path) for path in paths], None)
+    assert set(types) == QUERY_TYPES
+    for query_type in types.values():
+        passages = [example.passage for example in query_type.examples]
+        assert len(passages) >= 10
+        assert not {passage.partition("(")[0] for passage in passages} & ids
