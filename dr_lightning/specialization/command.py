@@ -15,6 +15,7 @@ from dr_lightning.specialization.options import Settings, read
 from dr_lightning.specialization.plan import show_plan
 from dr_lightning.specialization.runner import run as run_steps
 from dr_lightning.specialization.steps import build
+from dr_lightning.specialization.student import load_student
 from dr_lightning.training import run as run_verb
 
 EXPORTER = "ExportEncoder"
@@ -40,11 +41,11 @@ def run(args: Sequence[str]) -> None:
 
 
 def _check_models(settings: Settings) -> None:
-    for part in ("student", "teacher", "llm"):
-        options = settings[part].get("init_args", {})
-        for name in ("backbone", "model"):
-            if isinstance(options.get(name), str):
-                locate(options[name])
+    for part in ("teacher", "llm"):
+        model = settings[part].get("init_args", {}).get("model")
+        if isinstance(model, str):
+            locate(model)
+    load_student(settings)  # small beside the others, and soon needed
 
 
 def _check_fit(settings: Settings) -> None:

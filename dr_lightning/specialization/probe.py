@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from jsonargparse import ArgumentParser
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.collections import load_corpus
-from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever
 from dr_lightning.specialization import commands
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.steps import build, layout_of
+from dr_lightning.specialization.student import load_student
 
 PASSAGES = 64
 """Passages of the probe: little work, but lengths of all kinds."""
@@ -98,17 +97,9 @@ def _run(name: str, settings: Settings) -> None:
 
 
 def _encode_seconds(settings: Settings, made: Layout, folder: Path) -> float:
-    retriever = Retriever(_student(settings), Encoding())
+    retriever = Retriever(load_student(settings), Encoding())
     tokenization = retriever.encoder.tokenization
     ids, passages = load_corpus(made.corpus, tokenization, cache=folder / "cache")
     started = time.perf_counter()
     retriever.index(passages)
     return (time.perf_counter() - started) / len(ids)
-
-
-def _student(settings: Settings) -> Encoder:
-    parser = ArgumentParser()
-    parser.add_argument("--student", type=Encoder)
-    parsed = parser.parse_object({"student": settings["student"]})
-    student: Encoder = parser.instantiate(parsed).student
-    return student

@@ -45,7 +45,7 @@ def configure(
         "corpus": str(passages),
         "work": str(tmp_path / "work"),
         "cache": str(tmp_path / "cache"),
-        "student": {"backbone": str(tiny_encoder_dir)},
+        "student": {"backbone": str(tiny_encoder_dir), "pooling": "mean"},
         "teacher": {"class_path": "SequenceClassifier", "init_args": teacher},
         "budget": {"queries": 60, "candidates": 6, "epochs": 2},
         "fit": str(fit),

@@ -243,6 +243,7 @@ def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
         (["--test.split", "test", "--test.queries", "q"], "either split, or queries"),
         (["--student.backbone", "./gone"], "model folder './gone' does not exist"),
         (["--teacher.model", "/no/such/model"], "does not exist"),
+        (["--student.pooling", "null"], "does not tell how it pools"),
         (["--fit", "gone.yaml"], "gone.yaml: no such file"),
     ],
 )
