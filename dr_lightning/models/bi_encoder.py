@@ -1,9 +1,8 @@
 """The LightningModule: a bi-encoder under a switchable objective, the only train loop.
 
-Gradient caching is activation checkpointing here: the encoder runs on one micro-batch
-after the other, only the embeddings are kept, and the backward pass runs each
-micro-batch again. That is the memory and the arithmetic of GradCache (arXiv 2101.06983)
-with Lightning's automatic optimisation left as it is.
+The encoder runs on one micro-batch after the other, only the embeddings are kept, and
+the backward pass runs each micro-batch again (`gradient_cache`), with Lightning's
+automatic optimisation left as it is.
 """
 
 from collections.abc import Iterable
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.checkpoint import checkpoint
 
 from dr_lightning.distributed import (
     gather_object,
@@ -32,6 +30,7 @@ from dr_lightning.distributed import (
 )
 from dr_lightning.models.dealing import deal
 from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.gradient_cache import embed_recomputed
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.schedule import LinearSchedule
@@ -183,17 +182,13 @@ class BiEncoder(LightningModule):
         if not len(rows):  # DDP needs a gradient, be it zero, from every rank
             return self._embed(texts, side, np.zeros(1, np.int64), costs)[:0]
         framing = self.tokenization.framings[side]
-        parts, order = [], []
-        for part in micro_batches(costs[rows], self.micro_batching.tokens):
-            ids, mask = texts.pad(rows[part], framing)
-            parts.append(self._encode(ids, mask))
-            order.append(part)
-        return torch.cat(parts)[_inverse(np.concatenate(order), parts[0].device)]
-
-    def _encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        parts = list(micro_batches(costs[rows], self.micro_batching.tokens))
+        padded = (texts.pad(rows[part], framing) for part in parts)
         if self.micro_batching.recompute and torch.is_grad_enabled():
-            return checkpoint(self.encoder, ids, mask, use_reentrant=False)  # type: ignore[no-any-return]
-        return self.encoder(ids, mask)  # type: ignore[no-any-return]
+            embedding = embed_recomputed(self.encoder, padded)
+        else:
+            embedding = torch.cat([self.encoder(*one) for one in padded])
+        return embedding[_inverse(np.concatenate(parts), embedding.device)]
 
     def setup(self, stage: str) -> None:
         """Refuses strategies whose gradients no test has proven.
