@@ -1,7 +1,5 @@
 """Two processes train as one does: the same losses, the same weights, step by step."""
 
-import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +11,6 @@ import torch
 import yaml
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch.multiprocessing.spawn import spawn
 
 from dr_lightning.callbacks import (
     EvaluateBase,
@@ -22,8 +19,9 @@ from dr_lightning.callbacks import (
     RunSummary,
     StopEarly,
 )
-from dr_lightning.callbacks.evaluate_retrieval import SubCorpus
+from dr_lightning.callbacks.sub_corpus import SubCorpus
 from dr_lightning.data import PlainBatches, SourceBatches
+from tests.ranks import become_rank, in_two_processes
 from tests.training_runs import ENCODER, Run, adamw, sgd, train, write_lists
 
 pytestmark = pytest.mark.slow
@@ -79,13 +77,7 @@ EXACT = 1e-10  # AdamW makes 1e-12 out of gradients that should be 0
 
 
 def _rank(process: int, port: int, folder: str) -> None:
-    os.environ |= {
-        "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(port),
-        "LOCAL_RANK": str(process),
-        "NODE_RANK": "0",
-    }
-    torch.set_num_threads(1)
+    become_rank(process, port)
     data, home = Path(folder) / "data", Path(folder) / "two"
     results: dict[str, Any] = {
         name: train(run, data, home / name, devices=2) for name, run in RUNS.items()
@@ -108,12 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def ranks(folder: Path) -> list[dict[str, Any]]:
     """What each of two processes found, for all runs one after the other."""
-    with socket.socket() as free, pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT)  # the children import this file by its name
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-        free.close()
-        spawn(_rank, (port, str(folder)), nprocs=2)  # type: ignore[no-untyped-call]
+    in_two_processes(_rank, str(folder))
     return [torch.load(folder / f"{process}.pt") for process in (0, 1)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from dr_lightning.callbacks import (
@@ -19,8 +19,9 @@ from dr_lightning.callbacks import (
     RunSummary,
     StopEarly,
 )
-from dr_lightning.callbacks.evaluate_retrieval import SubCorpus
+from dr_lightning.callbacks.sub_corpus import SubCorpus
 from dr_lightning.data.training_lists import ListSampling
+from tests.stopped_runs import Save, Terminate, extended, same
 from tests.training_runs import Run, train, write_lists
 
 pytestmark = pytest.mark.slow
@@ -28,21 +29,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 QUERIES = 18  # 5 batches an epoch, the last one of 2 queries
 VALIDATED: dict[str, Any] = {"limit_val_batches": 1.0}
-
-
-class Save(ModelCheckpoint):
-    """Saves after each optimizer step; then kills the process after one of them."""
-
-    def __init__(self, folder: Path, kill_after: int = 0) -> None:
-        super().__init__(
-            folder, "{step}", save_top_k=-1, every_n_train_steps=1, monitor=None
-        )
-        self.kill_after = kill_after
-
-    def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
-        super().on_train_batch_end(trainer, *arguments)
-        if self._last_global_step_saved == self.kill_after > 0:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class KillInValidation(Callback):
@@ -54,19 +40,6 @@ class KillInValidation(Callback):
     def on_validation_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Terminate(Callback):
-    """Sends the process what a scheduler sends before it takes the machine away."""
-
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.fit_loop.epoch_loop.total_batch_idx == self.batch:
-            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def evaluation() -> list[Callback]:
@@ -92,19 +65,6 @@ RUNS = {
         callbacks=evaluation,
     ),
 }
-
-
-def extended(run: Run, *more: Callback, **trainer: Any) -> Run:
-    return Run(
-        run.order,
-        run.sampling,
-        run.workers,
-        run.dropout,
-        run.recompute,
-        run.optimizer,
-        run.trainer | {"enable_checkpointing": True} | trainer,
-        lambda: [*run.callbacks(), *more],
-    )
 
 
 def _alone(job: Callable[[], Any]) -> None:
@@ -161,18 +121,6 @@ def resumed(run: Run, data: Path, home: Path, checkpoint: Path) -> dict[str, Any
     return train(
         extended(run, Save(folder / "saved")), data, folder, ckpt_path=str(checkpoint)
     )
-
-
-def same(one: dict[str, Any], two: dict[str, Any]) -> None:
-    assert one["step"] == two["step"]
-    assert one["weights"].keys() == two["weights"].keys()
-    for name, weight in one["weights"].items():
-        assert torch.equal(weight, two["weights"][name]), name
-    left = len(two["losses"])
-    assert torch.equal(one["losses"][len(one["losses"]) - left :], two["losses"])
-    # What was last measured before the checkpoint is not measured again.
-    metrics = {key: one["metrics"][key] for key in two["metrics"]}
-    assert two["metrics"] == metrics
 
 
 # Optimizer steps: 5 an epoch, accumulated 3. First and last of an epoch, and between.

@@ -20,8 +20,9 @@ from dr_lightning.data.list_sources import ListFiles
 from dr_lightning.data.lists_module import ListBatching
 from dr_lightning.data.retrieval import Reading
 from dr_lightning.data.training_lists import ListSampling
-from dr_lightning.models.bi_encoder import BiEncoder, MicroBatching
+from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.micro_batch import MicroBatching
 from dr_lightning.objectives import InfoNCE, ListwiseKL, WeightedSum
 from tests.tiny_data import write_tiny
 

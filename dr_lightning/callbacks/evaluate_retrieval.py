@@ -1,69 +1,26 @@
 """Retrieval metrics in the loop: encode the corpus, search it exactly, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import polars as pl
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
-from torch import Tensor
 
-from dr_lightning import artefacts, schemas, trec
+from dr_lightning.callbacks.corpus_search import search_corpus
+from dr_lightning.callbacks.retrieval_files import write_retrieval
 from dr_lightning.callbacks.run_folder import run_folder
+from dr_lightning.callbacks.sub_corpus import SubCorpus
 from dr_lightning.data.collections import LoadedCollection
 from dr_lightning.data.retrieval import RetrievalDataModule
-from dr_lightning.distributed import (
-    all_gather_variable,
-    gather_object,
-    rank,
-    world_size,
-)
+from dr_lightning.distributed import gather_object, rank, world_size
 from dr_lightning.metrics import Judgements, RetrievalMetrics
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.dealing import deal
-from dr_lightning.models.encoding import BATCH_TOKENS, encode
-from dr_lightning.retrieval import run_frame
-from dr_lightning.search import ExactSearch, Search, TopK, merge_top_k
+from dr_lightning.models.encoding import BATCH_TOKENS
+from dr_lightning.search import ExactSearch, Search
 
 DEFAULT_MEASURES = ("nDCG@10", "R@100", "RR@10")
-
-
-@dataclass(frozen=True)
-class SubCorpus:
-    """The part of a corpus that is searched while training goes on.
-
-    All judged passages, those that the base model ranks first, and some at random: a
-    fixed set, so that evaluations compare. Its metrics are higher than those of the
-    whole corpus.
-
-    Args:
-        top: Passages of each query that the base model ranks first.
-        random: Passages drawn at random on top.
-        seed: Of the draw.
-        whole_at_ends: Whether the whole corpus is searched before the first step and
-            after the last; needed to know what the base model ranks first.
-
-    Raises:
-        ValueError: If `top` is above 0 without `whole_at_ends`.
-    """
-
-    top: int = 100
-    random: int = 1000
-    seed: int = 0
-    whole_at_ends: bool = True
-
-    def __post_init__(self) -> None:
-        """Checks that what the base ranks first can be known."""
-        if self.top and not self.whole_at_ends:
-            msg = (
-                f"top={self.top} needs the base model to search the whole corpus, but "
-                "whole_at_ends is false. Set top to 0, or whole_at_ends to true."
-            )
-            raise ValueError(msg)
 
 
 class EvaluateRetrieval(Callback):
@@ -168,7 +125,7 @@ class EvaluateRetrieval(Callback):
             return None
         if not part.whole_at_ends and collection.name not in self._rows:
             nothing = torch.empty((0, 0), dtype=torch.long)
-            self._rows[collection.name] = _part(part, collection, nothing)
+            self._rows[collection.name] = part.rows(collection, nothing)
         return self._rows.get(collection.name)
 
     def _evaluate(
@@ -179,28 +136,29 @@ class EvaluateRetrieval(Callback):
         stage: str,
         rows: NDArray[np.int64] | None,
     ) -> dict[str, float]:
-        judgements = Judgements(
-            collection.qrels,
-            collection.query_id,
-            collection.passage_id,
-            collection.source.drop_identical,
-        )
-        metric = RetrievalMetrics(judgements, self.measures).to(pl_module.device)
-        top = self._search(trainer, pl_module, collection, metric.depth, rows)
+        metric = RetrievalMetrics(_judgements(collection), self.measures)
+        metric = metric.to(pl_module.device)
+        with trainer.precision_plugin.forward_context():
+            top = search_corpus(
+                cast(BiEncoder, pl_module).encoder,
+                collection,
+                rows,
+                self.search,
+                metric.depth,
+                self.batch_tokens,
+            )
         share = np.array_split(np.arange(len(collection.query)), world_size())[rank()]
         own = torch.from_numpy(share).to(top.rows.device)
         metric.update(own, top.rows[own], top.scores[own])
         values = {name: value.item() for name, value in metric.compute().items()}
         per_query = metric.per_query()
-        root = run_folder(trainer)
-        if trainer.is_global_zero:
-            if self._is_base(trainer) and self.sub_corpus is not None:
-                self._rows[collection.name] = _part(
-                    self.sub_corpus, collection, top.rows
-                )
-            if self.write_runs and root is not None:
-                folder = root / "retrieval" / f"{stage}-{trainer.global_step}"
-                self._write(trainer.global_step, collection, folder, top, per_query)
+        root = run_folder(trainer)  # the ranks agree on it
+        if self.sub_corpus is not None and self._is_base(trainer):
+            self._rows[collection.name] = self.sub_corpus.rows(collection, top.rows)
+        if self.write_runs and root is not None and trainer.is_global_zero:
+            step = trainer.global_step
+            folder = root / "retrieval" / f"{stage}-{step}"
+            write_retrieval(folder, collection, top, per_query, self.measures, step)
         self._rows = gather_object(self._rows)[0]
         return values
 
@@ -208,93 +166,11 @@ class EvaluateRetrieval(Callback):
     def _is_base(trainer: Trainer) -> bool:
         return trainer.state.fn == "fit" and trainer.global_step == 0
 
-    def _search(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        collection: LoadedCollection,
-        depth: int,
-        rows: NDArray[np.int64] | None,
-    ) -> TopK:
-        """The best `depth` passages of every query, on every rank."""
-        module = cast(BiEncoder, pl_module)
-        if rows is None:
-            rows = np.arange(len(collection.passage))
-        own = rows[deal(collection.passage.lengths[rows], world_size())[rank()]]
-        label = collection.name if trainer.is_global_zero else None
-        with trainer.precision_plugin.forward_context():
-            query = encode(
-                module.encoder,
-                collection.query,
-                "query",
-                batch_tokens=self.batch_tokens,
-            )
-            passage = encode(
-                module.encoder,
-                collection.passage,
-                "passage",
-                own,
-                self.batch_tokens,
-                label=label and f"encode {label}",
-            )
-        self.search.index(passage)
-        device = module.device
-        found = self.search.search(torch.from_numpy(query).to(device), depth)
-        table = torch.from_numpy(own).to(device)
-        global_rows = _to_corpus(found.rows, table)
-        return _merged(TopK(found.scores, global_rows), depth)
 
-    def _write(
-        self,
-        step: int,
-        collection: LoadedCollection,
-        folder: Path,
-        top: TopK,
-        per_query: pl.DataFrame,
-    ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        run = run_frame(collection.query_id, collection.passage_id, top)
-        manifest = artefacts.Manifest(
-            stage="evaluate",
-            settings={"measures": self.measures, "step": step},
-            inputs={
-                "corpus": collection.source.corpus,
-                "queries": collection.source.queries,
-                "qrels": collection.source.qrels,
-            },
-        )
-        path = folder / f"{collection.name}.parquet"
-        artefacts.write(run, path, schemas.RUN, manifest, overwrite=True)
-        trec.write_run(run, path.with_suffix(".trec"), tag=collection.name)
-        per_query.write_parquet(folder / f"{collection.name}.per_query.parquet")
-
-
-def _to_corpus(rows: Tensor, table: Tensor) -> Tensor:
-    """Rows of a share as rows of the corpus; -1 stays."""
-    if not len(table):
-        return rows
-    return torch.where(rows >= 0, table[rows.clamp(min=0)], -1)
-
-
-def _merged(own: TopK, depth: int) -> TopK:
-    """The best of all ranks' shares, the same on every rank."""
-    ranks = world_size()
-    if ranks == 1:
-        return own
-    queries = len(own.rows)
-    scores = all_gather_variable(own.scores, [queries] * ranks).chunk(ranks)
-    rows = all_gather_variable(own.rows, [queries] * ranks).chunk(ranks)
-    return merge_top_k(list(zip(scores, rows, strict=True)), depth)
-
-
-def _part(
-    settings: SubCorpus, collection: LoadedCollection, top: Tensor
-) -> NDArray[np.int64]:
-    """Judged passages, the base model's best, and some at random, ascending."""
-    judged = collection.passage_id.is_in(collection.qrels["passage_id"].implode())
-    best = np.unique(top[:, : settings.top].cpu().numpy())
-    generator = np.random.default_rng(settings.seed)
-    size = len(collection.passage)
-    drawn = generator.permutation(size)[: settings.random]
-    rows = np.concatenate([judged.arg_true().to_numpy(), best[best >= 0], drawn])
-    return np.unique(rows).astype(np.int64)
+def _judgements(collection: LoadedCollection) -> Judgements:
+    return Judgements(
+        collection.qrels,
+        collection.query_id,
+        collection.passage_id,
+        collection.source.drop_identical,
+    )

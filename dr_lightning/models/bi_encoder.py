@@ -5,107 +5,30 @@ the backward pass runs each micro-batch again (`gradient_cache`), with Lightning
 automatic optimisation left as it is.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
-
 import numpy as np
 import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from dr_lightning.distributed import (
-    gather_object,
-    gather_with_gradient,
-    rank,
-    world_size,
-)
-from dr_lightning.models.dealing import deal
+from dr_lightning.distributed import gather_object, rank, world_size
+from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
-from dr_lightning.models.gradient_cache import embed_recomputed
-from dr_lightning.models.micro_batch import micro_batches
+from dr_lightning.models.entropies import check_entropies
+from dr_lightning.models.micro_batch import MicroBatching
+from dr_lightning.models.optimization import check_fused, count_steps
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.schedule import LinearSchedule
 from dr_lightning.models.tokenization import Side, Tokenization
+from dr_lightning.models.training_data import ListData, TrainingBatch
 from dr_lightning.objectives import Objective
 
-
-@runtime_checkable
-class TrainingBatch(Protocol):
-    """What a training step reads of a batch; `dr_lightning.data.batch.Batch` is one."""
-
-    def to(self, device: torch.device) -> "TrainingBatch":
-        """The batch on another device."""
-
-    @property
-    def query(self) -> Ragged:
-        """Queries."""
-
-    @property
-    def passage(self) -> Ragged:
-        """Distinct passages."""
-
-    @property
-    def lists(self) -> Tensor:
-        """Rows of `passage`, (queries, slots)."""
-
-    @property
-    def teacher_scores(self) -> Tensor | None:
-        """In [0, 1], (queries, slots)."""
-
-    @property
-    def excluded(self) -> Tensor | None:
-        """Rows of `passage` that are further positives."""
-
-
-@runtime_checkable
-class ListData(Protocol):
-    """What the model asks of a data module with training lists."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Batches of an epoch."""
-
-    def sample(self, queries: int) -> Iterable[TrainingBatch]:
-        """Small batches of training lists."""
-
-    def require(self, teacher_scores: bool, list_length: int) -> None:
-        """Raises ValueError where the lists cannot serve the objective."""
-
-
-@dataclass(frozen=True)
-class MicroBatching:
-    """How a batch is cut to fit the memory; neither changes the loss.
-
-    Args:
-        tokens: Padded tokens that go through the encoder at once.
-        recompute: Whether a micro-batch's activations are dropped and computed again
-            in the backward pass (a third more arithmetic). Without, memory grows with
-            the batch.
-    """
-
-    tokens: int = 8192
-    recompute: bool = True
-
-    def __post_init__(self) -> None:
-        """Checks the tokens."""
-        if self.tokens < 1:
-            msg = f"tokens must be at least 1, but got {self.tokens}."
-            raise ValueError(msg)
-
-
 CALIBRATION_QUERIES = 256
-ENTROPY_GAP = 0.5
-"""Nats between teacher's and student's mean entropies from which KL mostly flattens or
-sharpens the student instead of reordering its lists."""
 
 
 class BiEncoder(LightningModule):
@@ -160,35 +83,7 @@ class BiEncoder(LightningModule):
         Returns:
             Embeddings of all texts, on every rank.
         """
-        costs = texts.padded_lengths(self.tokenization.framings[side])
-        shares = deal(costs, world_size())
-        # The rank that gets the odd query is not the one that gets the odd passage.
-        shares = shares[::-1] if side == "query" else shares
-        own = self._embed(texts, side, shares[rank()], costs)
-        if len(shares) == 1:
-            return own
-        counts = [len(rows) for rows in shares]
-        everywhere = gather_with_gradient(own, counts)
-        return everywhere[_inverse(np.concatenate(shares), everywhere.device)]
-
-    def _embed(
-        self,
-        texts: Ragged,
-        side: Side,
-        rows: NDArray[np.int64],
-        costs: NDArray[np.int64],
-    ) -> Tensor:
-        """Embeddings of some texts in the order of `rows`."""
-        if not len(rows):  # DDP needs a gradient, be it zero, from every rank
-            return self._embed(texts, side, np.zeros(1, np.int64), costs)[:0]
-        framing = self.tokenization.framings[side]
-        parts = list(micro_batches(costs[rows], self.micro_batching.tokens))
-        padded = (texts.pad(rows[part], framing) for part in parts)
-        if self.micro_batching.recompute and torch.is_grad_enabled():
-            embedding = embed_recomputed(self.encoder, padded)
-        else:
-            embedding = torch.cat([self.encoder(*one) for one in padded])
-        return embedding[_inverse(np.concatenate(parts), embedding.device)]
+        return embed(self.encoder, texts, side, self.micro_batching)
 
     def setup(self, stage: str) -> None:
         """Refuses strategies whose gradients no test has proven.
@@ -258,18 +153,9 @@ class BiEncoder(LightningModule):
 
     def on_validation_end(self) -> None:
         """Warns once where the temperatures do not suit the lists."""
-        logged = self.trainer.callback_metrics
-        names = ("val/teacher_entropy", "val/student_entropy")
-        if self._entropies_checked or not all(name in logged for name in names):
-            return
-        self._entropies_checked = True
-        teacher, student = (float(logged[name]) for name in names)
-        if abs(teacher - student) > ENTROPY_GAP:
-            rank_zero_warn(
-                f"the teacher's lists have a mean entropy of {teacher:.2f} nats, the "
-                f"student's {student:.2f}: listwise KL will mostly change how sharp "
-                "the student is. Set the objective's teacher_temperature to match."
-            )
+        if not self._entropies_checked:
+            logged = self.trainer.callback_metrics
+            self._entropies_checked = check_entropies(logged)
 
     def test_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Nothing: `RetrievalMetrics` searches the collections."""
@@ -328,8 +214,8 @@ class BiEncoder(LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimizer and its schedule, stepped with each optimizer step."""
         optimizer = self.optimizer(self.parameters())
-        self._check_fused(optimizer)
-        per_epoch, total = self._steps()
+        check_fused(optimizer, self)
+        per_epoch, total = count_steps(self)
         scheduler = LambdaLR(
             optimizer, lambda step: self.schedule.factor(step, per_epoch, total)
         )
@@ -337,39 +223,3 @@ class BiEncoder(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    def _check_fused(self, optimizer: Optimizer) -> None:
-        fused = any(group.get("fused") for group in optimizer.param_groups)
-        mixed = "mixed" in str(self.trainer.precision)
-        if fused and mixed and self.trainer.gradient_clip_val:
-            msg = (
-                "fused=True with mixed precision and gradient_clip_val fails in "
-                "Lightning 2.6 (lightning issue 21435). Set fused to false."
-            )
-            raise ValueError(msg)
-
-    def _steps(self) -> tuple[float, int]:
-        """Optimizer steps an epoch and in all.
-
-        Counted from the data module: `trainer.estimated_stepping_batches` would make
-        the loader before a restored position is known.
-        """
-        trainer = self.trainer
-        data = getattr(trainer, "datamodule", None)
-        if isinstance(data, ListData):
-            batches: float = data.steps_per_epoch
-        else:
-            batches = float(trainer.num_training_batches)
-        limit = trainer.limit_train_batches
-        if limit is not None:
-            batches = min(batches, limit) if isinstance(limit, int) else batches * limit
-        per_epoch = max(-(-float(batches) // trainer.accumulate_grad_batches), 1.0)
-        ends = [trainer.max_steps] if trainer.max_steps > 0 else []
-        if trainer.max_epochs is not None and trainer.max_epochs > 0:
-            ends.append(int(per_epoch * trainer.max_epochs))
-        return per_epoch, min(ends, default=int(per_epoch))
-
-
-def _inverse(order: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Where each row went: `x[order][_inverse(order)]` is `x`."""
-    return torch.from_numpy(np.argsort(order)).to(device)

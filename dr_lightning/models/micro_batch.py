@@ -1,9 +1,31 @@
 """Cuts texts into micro-batches of like length under a token budget."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class MicroBatching:
+    """How a batch is cut to fit the memory; neither changes the loss.
+
+    Args:
+        tokens: Padded tokens that go through the encoder at once.
+        recompute: Whether a micro-batch's activations are dropped and computed again
+            in the backward pass (a third more arithmetic). Without, memory grows with
+            the batch.
+    """
+
+    tokens: int = 8192
+    recompute: bool = True
+
+    def __post_init__(self) -> None:
+        """Checks the tokens."""
+        if self.tokens < 1:
+            msg = f"tokens must be at least 1, but got {self.tokens}."
+            raise ValueError(msg)
 
 
 def micro_batches(

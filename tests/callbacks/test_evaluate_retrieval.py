@@ -11,7 +11,7 @@ from lightning.pytorch import Trainer
 from dr_lightning import artefacts, schemas
 from dr_lightning.callbacks import EvaluateRetrieval, WriteEmbeddings
 from dr_lightning.callbacks import write_embeddings as embeddings_module
-from dr_lightning.callbacks.evaluate_retrieval import SubCorpus
+from dr_lightning.callbacks.sub_corpus import SubCorpus
 from dr_lightning.data import RetrievalDataModule
 from dr_lightning.data.collections import Collection, Collections
 from dr_lightning.data.retrieval import Reading

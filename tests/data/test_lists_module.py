@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.batch import Batch
-from dr_lightning.data.lists_module import BatchDataset
+from dr_lightning.data.batch_dataset import BatchDataset
 from dr_lightning.data.resume import EpochOrder, position
 from dr_lightning.data.token_store import token_store
 from dr_lightning.data.training_lists import ListSampling, training_lists

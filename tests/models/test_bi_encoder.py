@@ -13,14 +13,12 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from dr_lightning.data.batch import Batch
-from dr_lightning.models.bi_encoder import (
-    BiEncoder,
-    ListData,
-    MicroBatching,
-    TrainingBatch,
-)
+from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.micro_batch import MicroBatching
+from dr_lightning.models.optimization import count_steps
 from dr_lightning.models.tokenization import Side, TextFormat
+from dr_lightning.models.training_data import ListData, TrainingBatch
 from dr_lightning.objectives import InfoNCE, ListwiseKL, WeightedSum
 from tests.training_runs import ENCODER
 
@@ -225,7 +223,7 @@ def test_steps_are_counted_from_the_data(
 ) -> None:
     module = bi_encoder()
     attach(module, Lists(), **settings)
-    assert module._steps() == steps
+    assert count_steps(module) == steps
 
 
 def test_the_schedule_moves_with_each_step() -> None:

@@ -1,0 +1,47 @@
+"""The files that an evaluation in the loop leaves in the run's folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from dr_lightning import artefacts, schemas, trec
+from dr_lightning.data.collections import LoadedCollection
+from dr_lightning.retrieval import run_frame
+from dr_lightning.search import TopK
+
+
+def write_retrieval(
+    folder: Path,
+    collection: LoadedCollection,
+    top: TopK,
+    per_query: pl.DataFrame,
+    measures: Sequence[str],
+    step: int,
+) -> None:
+    """Writes a run (parquet and TREC) and the measures of each query.
+
+    Args:
+        folder: Of the run and the step.
+        collection: Names the files.
+        top: What was found.
+        per_query: The measures of each judged query.
+        measures: Their names.
+        step: Optimizer steps that the model has taken.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run = run_frame(collection.query_id, collection.passage_id, top)
+    source = collection.source
+    manifest = artefacts.Manifest(
+        stage="evaluate",
+        settings={"measures": list(measures), "step": step},
+        inputs={
+            "corpus": source.corpus,
+            "queries": source.queries,
+            "qrels": source.qrels,
+        },
+    )
+    path = folder / f"{collection.name}.parquet"
+    artefacts.write(run, path, schemas.RUN, manifest, overwrite=True)
+    trec.write_run(run, path.with_suffix(".trec"), tag=collection.name)
+    per_query.write_parquet(folder / f"{collection.name}.per_query.parquet")
