@@ -64,6 +64,11 @@ RUNS = {
         trainer=VALIDATED | {"val_check_interval": 2},
         callbacks=evaluation,
     ),
+    "evaluated, accumulated": Run(
+        dropout=0.3,
+        trainer=VALIDATED | {"val_check_interval": 3, "accumulate_grad_batches": 2},
+        callbacks=evaluation,
+    ),
 }
 
 
@@ -197,6 +202,35 @@ def test_terminated_in_a_batch(
     same(whole("dropout, accumulated"), resumed(run, data, tmp_path, last))
 
 
+def saver(folder: Path) -> ModelCheckpoint:
+    """Saves when the run breaks off, and not before."""
+    return ModelCheckpoint(
+        folder, "{step}", every_n_train_steps=1000, save_on_exception=True
+    )
+
+
+def excepted(name: str, data: Path, folder: Path, batch: int) -> None:
+    run = extended(RUNS[name], Terminate(batch), saver(folder / "saved"))
+    train(run, data, folder)
+
+
+@pytest.mark.parametrize("batch", STEPS)
+def test_saved_on_an_exception(
+    batch: int,
+    data: Path,
+    tmp_path: Path,
+    whole: Callable[[str], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The gradient of half an accumulation is not in the file: it is made again."""
+    job = partial(excepted, "dropout, accumulated", data, tmp_path, batch)
+    assert exit_code(job, monkeypatch) == 0
+    checkpoint = str(tmp_path / "saved" / f"step={STEPS[batch]}.ckpt")
+    again = extended(RUNS["dropout, accumulated"], saver(tmp_path / "resumed"))
+    result = train(again, data, tmp_path / "resumed", ckpt_path=checkpoint)
+    same(whole("dropout, accumulated"), result)
+
+
 def savers(folder: Path) -> list[Callback]:
     """After each validation, and at the end of each epoch."""
     return [
@@ -209,15 +243,22 @@ def savers(folder: Path) -> list[Callback]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "files"), [("evaluated inside", 7), ("evaluated, accumulated", 5)]
+)
 def test_checkpoints_of_validations_and_epochs_are_as_good(
-    data: Path, tmp_path: Path, whole: Callable[[str], dict[str, Any]]
+    name: str,
+    files: int,
+    data: Path,
+    tmp_path: Path,
+    whole: Callable[[str], dict[str, Any]],
 ) -> None:
-    run = RUNS["evaluated inside"]
+    run = RUNS[name]
     train(extended(run, *savers(tmp_path / "saved")), data, tmp_path)
     found = sorted((tmp_path / "saved").glob("*-step=*.ckpt"))
-    assert len(found) == 7
+    assert len(found) == files
     for number, checkpoint in enumerate(found):
         home = tmp_path / str(number)
         again = extended(run, *savers(home / "saved"))
         result = train(again, data, home, ckpt_path=str(checkpoint))
-        same(whole("evaluated inside"), result)
+        same(whole(name), result)

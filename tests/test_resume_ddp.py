@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from tests.ranks import become_rank, in_two_processes
 from tests.stopped_runs import Save, Terminate, extended, same
@@ -16,22 +17,35 @@ pytestmark = pytest.mark.slow
 QUERIES = 17
 RUN = Run(dropout=0.3, trainer={"accumulate_grad_batches": 2})
 # Optimizer steps: 3 an epoch.
-STEPS = (1, 3, 4)
+STEPS = ("step=1", "step=3", "step=4")
+
+
+TERMINATED = "terminated"
+
+
+def _terminated(process: int, port: int, folder: Path) -> None:
+    """Both ranks get the signal in the first half of an accumulation."""
+    become_rank(process, port)
+    saver = ModelCheckpoint(
+        folder / "saved", TERMINATED, every_n_train_steps=1000, save_on_exception=True
+    )
+    with pytest.raises(SystemExit):
+        train(extended(RUN, Terminate(2), saver), folder / "data", folder, devices=2)
 
 
 def _whole(process: int, port: int, folder: Path) -> None:
     """The run that nothing stops, with a checkpoint a step; then on from some."""
     become_rank(process, port)
-    results: dict[Any, Any] = {}
-    for step in (None, *STEPS):
-        home = folder / str(step)
-        checkpoint = folder / "None" / "saved" / f"step={step}.ckpt"
-        results[step] = train(
-            extended(RUN, Save(home / "saved")),
+    results: dict[str, Any] = {}
+    for name in ("whole", TERMINATED, *STEPS):
+        checkpoint = str(folder / "saved" / f"{name}.ckpt")
+        saves = folder / ("saved" if name == "whole" else f"saved again {name}")
+        results[name] = train(
+            extended(RUN, Save(saves)),
             folder / "data",
-            home,
+            folder / name,
             devices=2,
-            ckpt_path=str(checkpoint) if step else None,
+            ckpt_path=None if name == "whole" else checkpoint,
         )
     torch.save(results, folder / f"{process}.pt")
 
@@ -40,22 +54,15 @@ def _whole(process: int, port: int, folder: Path) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("resume_ddp")
     write_lists(folder / "data", QUERIES)
+    in_two_processes(_terminated, folder)
     in_two_processes(_whole, folder)
     return folder
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_two_processes_go_on_from_a_checkpoint(folder: Path, step: int) -> None:
+@pytest.mark.parametrize("name", [*STEPS, TERMINATED])
+def test_two_processes_go_on_from_a_checkpoint(folder: Path, name: str) -> None:
     for process in (0, 1):
         results = torch.load(folder / f"{process}.pt")
-        assert results[None]["step"] == 6
-        same(results[None], results[step])
-
-
-def _terminated(process: int, port: int, folder: Path) -> None:
-    become_rank(process, port)
-    run = extended(RUN, Terminate(2), Save(folder / "terminated" / "saved"))
-    try:
-        train(run, folder / "data", folder / "terminated", devices=2)
-    except BaseException as e:
-        (folder / f"exit{process}").write_text(repr(e))
+        assert results["whole"]["step"] == 6
+        assert len(results[name]["losses"]) < len(results["whole"]["losses"])
+        same(results["whole"], results[name])

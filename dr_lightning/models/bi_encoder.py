@@ -5,6 +5,8 @@ the backward pass runs each micro-batch again (`gradient_cache`), with Lightning
 automatic optimisation left as it is.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -21,7 +23,7 @@ from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.entropies import check_entropies
 from dr_lightning.models.micro_batch import MicroBatching
-from dr_lightning.models.optimization import check_fused, count_steps
+from dr_lightning.models.optimization import check_fused, count_steps, rewind
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.schedule import LinearSchedule
 from dr_lightning.models.tokenization import Side, Tokenization
@@ -156,6 +158,10 @@ class BiEncoder(LightningModule):
         if not self._entropies_checked:
             logged = self.trainer.callback_metrics
             self._entropies_checked = check_entropies(logged)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lets a resumed run repeat the batches whose gradients were not stepped."""
+        rewind(checkpoint["loops"], self.trainer.accumulate_grad_batches)
 
     def test_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Nothing: `RetrievalMetrics` searches the collections."""

@@ -1,4 +1,6 @@
-"""What the optimizer and its schedule need to know of the Trainer."""
+"""What optimizer, schedule and checkpoints need to know of the Trainer's steps."""
+
+from typing import Any
 
 from lightning.pytorch import LightningModule
 from torch.optim import Optimizer
@@ -50,3 +52,33 @@ def count_steps(module: LightningModule) -> tuple[float, int]:
     if trainer.max_epochs is not None and trainer.max_epochs > 0:
         ends.append(int(per_epoch * trainer.max_epochs))
     return per_epoch, min(ends, default=int(per_epoch))
+
+
+def rewind(loops: dict[str, Any], accumulated: int) -> None:
+    """Takes a checkpoint's progress back to its last optimizer step.
+
+    A checkpoint has no gradients. One that is written inside an accumulation (by a
+    validation, or when the run is stopped) would go on without those of the batches
+    since the step; so they come again.
+
+    Args:
+        loops: The progress that the checkpoint holds; changed in place.
+        accumulated: Batches of an optimizer step.
+
+    Example:
+        >>> counts = {"ready": 7, "started": 7, "processed": 7, "completed": 6}
+        >>> batches = {"current": dict(counts), "total": dict(counts)}
+        >>> rewind({"fit_loop": {"epoch_loop.batch_progress": batches}}, 4)
+        >>> batches["current"]
+        {'ready': 4, 'started': 4, 'processed': 4, 'completed': 4}
+    """
+    batches = loops["fit_loop"]["epoch_loop.batch_progress"]
+    current, total = batches["current"], batches["total"]
+    whole = current["ready"] == current["processed"]
+    if whole and batches.get("is_last_batch"):  # ends with a step, however short
+        return
+    stepped = current["processed"] // accumulated * accumulated
+    undone = current["ready"] - stepped
+    if undone:
+        for progress, done in ((total, total["ready"] - undone), (current, stepped)):
+            progress.update(dict.fromkeys(progress, done))
