@@ -154,7 +154,8 @@ def extractive(shared: Setting) -> dict[str, object]:
     corpus = artefacts.scan(read_collection(shared) / "corpus.parquet", schemas.CORPUS)
     engine = Extractive()
     names = list(engine.query_types)
-    work = make_work(corpus, "{text}", names, Amounts(), Prompts({}, 13), engine)
+    prompts = Prompts({}, 13)
+    work = make_work(corpus, None, "{text}", names, Amounts(), prompts, engine)
     prepared = timed(lambda: engine.prepare(work.corpus))
     written = timed(lambda: float(len(work.answers(range(len(work.tasks))))))
     return {

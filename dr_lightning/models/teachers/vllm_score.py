@@ -81,12 +81,13 @@ class VLLMScore(Teacher):
         )
         self._check(model, config)
         self._overrides = {} if prompt is None else _as_classifier(config, prompt)
-        self.settings = {
+        told: dict[str, str | int] = {
             "model": Path(model).name,  # the folder's place is this machine's business
             "relevance_logit": relevance_logit,
             "max_tokens": max_tokens,
             "dtype": dtype,
-        } | ({} if prompt is None else asdict(prompt))
+        }
+        self.settings = told | ({} if prompt is None else asdict(prompt))
         self.fingerprint = vllm_fingerprint(self._folder, revision, self.settings)
         self._llm: Any = None
 

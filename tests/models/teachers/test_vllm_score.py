@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,8 @@ def test_decoder_s_scores_are_those_of_the_decoder_reranker(
         initializer_range=0.3,
     )
     torch.manual_seed(1)
-    Qwen3ForCausalLM(config).save_pretrained(tmp_path)
+    model: Any = Qwen3ForCausalLM
+    model(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     prompt = Prompt("<|start|>Query: {query} Passage: {passage}<|end|>", "y", other)
     teacher = VLLMScore(str(tmp_path), max_tokens=90, runtime=ON_CPU, prompt=prompt)
