@@ -126,7 +126,7 @@ def test_from_a_corpus_to_a_model_and_again(
         text = (own / "steps" / f"{name}.yaml").read_text("utf-8")
         command = shlex.split(text.splitlines()[0].removeprefix("# Run:"))[3:]
         main([*command, "--overwrite", "true"])
-    assert ran(finish(config)) == ["fit", "specialised_run", "evaluate"]
+    assert ran(finish(configure())) == ["fit", "specialised_run", "evaluate"]
     assert content(work) == made
 
 
