@@ -72,11 +72,13 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
         rates: What the probe measured.
     """
     budget, test = settings["budget"], settings["test"]
-    queries = budget["queries"]
+    most = rates.unique * rates.types * settings["generate"]["per_type"]
+    queries = min(budget["queries"], most)
     read, written = rates.tokens_read * queries, rates.tokens_written * queries
     pairs = queries * min(budget["candidates"], rates.passages)
     shown = budget["epochs"] * queries * _list_length(settings)
     encode = rates.passages * rates.encode_seconds
+    judged = rates.test_queries * (test or {}).get("teacher_depth", 0)
     return {
         "ingest": Cost(f"{rates.passages:,} passages", 0.0),
         "deduplicate": Cost(f"{rates.unique:,} of them left", 0.0),
@@ -95,7 +97,7 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
         "base_run": Cost(f"{rates.passages:,} passages to encode", encode),
         "specialised_run": Cost(f"{rates.passages:,} passages to encode", encode),
         "teacher_run": Cost(
-            f"{(test or {}).get('teacher_depth', 0)} pairs a test query", 0.0
+            f"{judged:,} pairs of test queries", judged * rates.pair_seconds
         ),
     }
 

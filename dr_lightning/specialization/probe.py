@@ -28,6 +28,8 @@ class Rates:
     Args:
         passages: Passages of the corpus.
         unique: Those that queries may be written for.
+        types: Query types.
+        test_queries: Queries of the test set; 0 without one.
         tokens_read: Tokens that the engine reads for a query; 0 of a rule.
         tokens_written: Tokens that it writes for a query.
         query_seconds: Seconds a query, the engine's start left out.
@@ -37,6 +39,8 @@ class Rates:
 
     passages: int
     unique: int
+    types: int
+    test_queries: int
     tokens_read: float
     tokens_written: float
     query_seconds: float
@@ -54,14 +58,12 @@ def probe(settings: Settings, folder: Path) -> Rates:
     Raises:
         ValueError: If a step fails, for the reason it would have in earnest.
     """
-    whole = settings | {"work": str(folder / "whole")}
+    whole = settings | {"work": str(folder / "whole"), "cache": str(folder / "cache")}
     for name in ("ingest", "deduplicate"):
         _run(name, whole)
     corpus = layout_of(whole).corpus
     unique = artefacts.read_manifest(layout_of(whole).dropped)["counts"]["written"]
-    few = settings | {"work": str(folder / "few"), "test": None}
-    few["corpus"] = str(_sample(corpus, folder))
-    few["budget"] = settings["budget"] | {"queries": QUERIES, "candidates": CANDIDATES}
+    few = _few(whole, _sample(corpus, folder), folder)
     for name in ("ingest", "deduplicate", "generate", "retrieve", "score"):
         _run(name, few)
     made = layout_of(few)
@@ -69,16 +71,41 @@ def probe(settings: Settings, folder: Path) -> Rates:
     scored = artefacts.read_manifest(made.teacher_scores)["extra"]
     asked = max(written["counts"]["asked"], 1)
     return Rates(
-        passages=int(
-            artefacts.scan(corpus, schemas.CORPUS).select(pl.len()).collect().item()
-        ),
+        passages=_rows(corpus, schemas.CORPUS),
         unique=int(unique),
+        types=len(written["settings"]["types"]),
+        test_queries=_test_queries(whole),
         tokens_read=written["extra"]["prompt_tokens"] / asked,
         tokens_written=written["extra"]["tokens"] / asked,
         query_seconds=written["extra"]["engine_seconds"] / asked,
         encode_seconds=_encode_seconds(settings, made, folder),
         pair_seconds=1 / scored["pairs_per_second"],
     )
+
+
+def _few(settings: Settings, corpus: Path, folder: Path) -> Settings:
+    """The same run on a few passages, with nothing given up: all is to be timed."""
+    least = {"queries": QUERIES, "candidates": CANDIDATES}
+    return settings | {
+        "work": str(folder / "few"),
+        "corpus": str(corpus),
+        "test": None,
+        "budget": settings["budget"] | least,
+        "deduplicate": settings["deduplicate"] | {"held_out": None},
+        "retrieve": settings["retrieve"] | {"source_depth": None},
+        "score": settings["score"] | {"fail_fast": False},
+    }
+
+
+def _rows(path: Path, schema: schemas.Schema) -> int:
+    return int(artefacts.scan(path, schema).select(pl.len()).collect().item())
+
+
+def _test_queries(settings: Settings) -> int:
+    if settings["test"] is None:
+        return 0
+    queries, _ = layout_of(settings).judged(tested=True)
+    return _rows(queries, schemas.QUERIES)
 
 
 def _sample(corpus: Path, folder: Path) -> Path:

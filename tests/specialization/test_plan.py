@@ -1,0 +1,40 @@
+"""The estimate of a plan, from rates that are easy to multiply."""
+
+from dr_lightning.specialization.options import read
+from dr_lightning.specialization.plan import estimate
+from dr_lightning.specialization.probe import Rates
+from tests.specialization.conftest import Configure
+
+RATES = Rates(
+    passages=1000,
+    unique=900,
+    types=5,
+    test_queries=10,
+    tokens_read=400,
+    tokens_written=15,
+    query_seconds=2.0,
+    encode_seconds=0.1,
+    pair_seconds=0.05,
+)
+
+
+def test_costs_are_counts_times_rates(configure: Configure) -> None:
+    """60 queries, 6 candidates, 2 epochs; lists of 8, as the config of `fit` has it."""
+    settings = read(["--config", str(configure())])
+    costs = estimate(settings, RATES)
+    assert costs["generate"].seconds == 120
+    assert "24,000 tokens read, 900 written" in costs["generate"].work
+    assert costs["retrieve"].seconds == 100
+    assert costs["score"].seconds == 60 * 6 * 0.05
+    assert costs["fit"].seconds == 2 * 60 * 8 * 4 * 0.1
+
+
+def test_no_more_queries_than_passages_and_types(configure: Configure) -> None:
+    settings = read(["--config", str(configure()), "--budget.queries", "100000"])
+    assert estimate(settings, RATES)["generate"].work.startswith("4,500 queries")
+
+
+def test_the_teacher_s_bound_is_counted_where_it_is_asked(configure: Configure) -> None:
+    options = ["--test.split", "test", "--test.teacher_depth", "20"]
+    settings = read(["--config", str(configure()), *options])
+    assert estimate(settings, RATES)["teacher_run"].seconds == 10 * 20 * 0.05
