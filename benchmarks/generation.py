@@ -27,13 +27,12 @@ from turns import Turn, in_turn, medians, ratios, timed
 from dr_lightning import artefacts, schemas
 from dr_lightning.generation.engine import Request
 from dr_lightning.generation.engines import Extractive, HuggingFace
-from dr_lightning.generation.fitting import Sampling, TokenLimits
 from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
 from dr_lightning.generation.requests import Amounts
+from dr_lightning.generation.sampling import Sampling
 from dr_lightning.generation.work import make_work
 
-SAMPLING = Sampling(temperature=0.8, top_p=0.9)
 BATCH = 16
 WORDS = 100
 """Words of a passage that both sides read."""
@@ -90,7 +89,7 @@ class Plain:
 
     @torch.inference_mode()
     def _batch(self, requests: list[Request]) -> int:
-        loaded = self.engine.model
+        loaded, sampling = self.engine.model, self.engine.sampling
         ids = loaded.tokenizer.apply_chat_template(
             [request.messages() for request in requests],
             add_generation_prompt=True,
@@ -101,10 +100,10 @@ class Plain:
         written: Any = loaded.model.generate(
             **ids,
             do_sample=True,
-            temperature=SAMPLING.temperature,
-            top_p=SAMPLING.top_p,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
             top_k=0,
-            max_new_tokens=self.engine.limits.max_new_tokens,
+            max_new_tokens=sampling.max_tokens,
         )
         answers = written[:, ids["input_ids"].shape[1] :]
         return int((answers != loaded.pad).sum())
@@ -173,11 +172,10 @@ def results(
     """A result for each line that is printed."""
     engine = HuggingFace(
         str(shared.model),
-        TokenLimits(max_new_tokens=new_tokens),
-        SAMPLING,
-        BATCH,
-        shared.precision,
-        shared.device,
+        Sampling(temperature=0.8, top_p=0.9, max_tokens=new_tokens),
+        batch_size=BATCH,
+        precision=shared.precision,
+        device=shared.device,
     )
     first = prompts(shared, 1, None)
     Ours(engine)(0, first)  # the first call is slow

@@ -1,17 +1,12 @@
 """Chats that fit a model: its context, and the roles that its template knows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
 from dr_lightning.generation.engine import Message, Request
-
-QUERY_TYPES = ("question", "claim", "title", "keywords", "search", "msmarco")
-"""The six of arXiv 2502.19712: what a chat model writes unless told otherwise."""
-
-Count = Callable[[Sequence[Message]], int]
-"""Tokens of a chat, those of its template and generation prompt among them."""
+from dr_lightning.generation.fitting import longest_beginning
 
 
 def fold_system(messages: Sequence[Message]) -> list[Message]:
@@ -50,62 +45,42 @@ def takes_system(tokenizer: Any, options: Mapping[str, object]) -> bool:
     return "Sunflower" in text
 
 
-def count_tokens(tokenizer: Any, options: Mapping[str, object]) -> Count:
-    """Makes the function that counts a chat's tokens.
+def prompt_ids(
+    tokenizer: Any, messages: Sequence[Message], options: Mapping[str, object]
+) -> list[int]:
+    """Token ids of a chat, ready for the answer.
+
+    The template writes the special tokens; the tokenizer adds none.
 
     Args:
         tokenizer: A tokenizer with a chat template.
+        messages: The chat.
         options: Variables of the template.
     """
-
-    def count(messages: Sequence[Message]) -> int:
-        ids = tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, return_dict=False, **options
-        )
-        return len(ids)
-
-    return count
-
-
-def longest_beginning(text: str, fits: Callable[[str], bool]) -> str | None:
-    """The longest beginning of a text that fits, found by bisection.
-
-    Args:
-        text: Any text.
-        fits: Says no for whatever is longer than a text for which it says no.
-
-    Returns:
-        Null where not even the empty text fits.
-
-    Example:
-        >>> longest_beginning("bread rises", lambda text: len(text) <= 5)
-        'bread'
-    """
-    if fits(text):
-        return text
-    if not fits(""):
-        return None
-    least, most = 0, len(text)  # `least` characters fit, `most` do not
-    while most - least > 1:
-        middle = (least + most) // 2
-        if fits(text[:middle]):
-            least = middle
-        else:
-            most = middle
-    return text[:least]
+    ids: list[int] = tokenizer.apply_chat_template(
+        list(messages), add_generation_prompt=True, return_dict=False, **options
+    )
+    return ids
 
 
 class ChatRoom:
     """Makes chats of requests, each passage cut so that the chat fits.
 
     Args:
-        count: Counts the tokens of a chat.
-        tokens: What a chat may have.
-        fold: Whether the template knows no system role.
+        tokenizer: A tokenizer with a chat template.
+        tokens: What a chat may have; null = no limit.
+        options: Variables of the template; null = none.
     """
 
-    def __init__(self, count: Count, tokens: int, fold: bool) -> None:
-        self._count, self._tokens, self._fold = count, tokens, fold
+    def __init__(
+        self,
+        tokenizer: Any,
+        tokens: int | None,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self._tokenizer, self._tokens = tokenizer, tokens
+        self._options = dict(options or {})
+        self._fold = not takes_system(tokenizer, self._options)
         self._frames: dict[tuple[str, ...], int] = {}
 
     def fit(self, request: Request) -> list[Message] | None:
@@ -123,7 +98,12 @@ class ChatRoom:
         messages = request.messages(passage)
         return fold_system(messages) if self._fold else messages
 
+    def _count(self, chat: Sequence[Message]) -> int:
+        return len(prompt_ids(self._tokenizer, chat, self._options))
+
     def _fits(self, chat: Sequence[Message]) -> bool:
+        if self._tokens is None:
+            return True
         # A token stands for a byte or more, so most chats need not be tokenised.
         size = sum(len(message["content"].encode()) for message in chat)
         if size + self._frame(chat) <= self._tokens:

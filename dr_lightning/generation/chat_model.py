@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jinja2.exceptions import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
+from dr_lightning.generation.chat import prompt_ids
 from dr_lightning.generation.cleaning import first_line
 from dr_lightning.generation.decoding import LineEnd, SampleRows, line_breaks
 from dr_lightning.generation.engine import Answer, Message
-from dr_lightning.generation.fitting import Sampling
+from dr_lightning.generation.sampling import Sampling
 from dr_lightning.models.encoder import position_limit
 from dr_lightning.models.encoding import Precision, pick_device
 from dr_lightning.models.weights import locate
 
-_MARK = "Follow."
 # Where and by which version the files were written: no matter for an answer.
 _IGNORED = ("_name_or_path", "transformers_version", "dtype")
 
@@ -69,42 +68,18 @@ class ChatModel:
         self.context = position_limit(config, self.tokenizer.model_max_length)
         self.breaks = line_breaks(self.tokenizer, config.vocab_size)
         self.breaks = self.breaks.to(self.device)
-        self.takes_system = self._takes_system()
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a chat, ready for the answer.
 
         Args:
-            messages: A system message may come first.
+            messages: As `ChatRoom` makes them.
         """
-        chat = list(messages) if self.takes_system else fold_system(messages)
-        # The template writes the special tokens; the tokenizer would add more.
-        ids: list[int] = self.count(self._render(chat))
-        return ids
+        return prompt_ids(self.tokenizer, messages, {})
 
-    def count(self, text: str) -> list[int]:
-        """Token ids of a text, without special tokens."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    def _render(self, chat: Sequence[Message]) -> str:
-        text: str = self.tokenizer.apply_chat_template(
-            list(chat), tokenize=False, add_generation_prompt=True
-        )
-        return text
-
-    def _takes_system(self) -> bool:
-        """Some templates refuse a system message, and some leave it out."""
-        try:
-            text = self._render(
-                [
-                    Message(role="system", content=_MARK),
-                    Message(role="user", content="?"),
-                ]
-            )
-        except TemplateError:
-            return False
-        return _MARK in text
+    def count(self, text: str) -> int:
+        """Tokens of a text, without special ones."""
+        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @torch.inference_mode()
     def read(self, ids: Sequence[int]) -> DynamicCache | None:
@@ -129,7 +104,6 @@ class ChatModel:
         prompts: Sequence[Sequence[int]],
         seeds: Sequence[int],
         sampling: Sampling,
-        max_new_tokens: int,
         cache: DynamicCache | None = None,
     ) -> list[Answer]:
         """Answers to a batch.
@@ -138,7 +112,6 @@ class ChatModel:
             prompts: Token ids.
             seeds: One a prompt.
             sampling: How tokens are drawn.
-            max_new_tokens: Of an answer at most.
             cache: What `read` gave for the beginning of all prompts.
         """
         shared = 0 if cache is None else cache.get_seq_length()
@@ -155,18 +128,18 @@ class ChatModel:
             options["past_key_values"] = copy.deepcopy(cache)
             options["past_key_values"].batch_repeat_interleave(len(prompts))
         if sampling.temperature:
-            draws = SampleRows(seeds, max_new_tokens, sampling, self.device)
+            draws = SampleRows(seeds, sampling, self.device)
             options["logits_processor"] = [draws]
         written = self.model.generate(
             torch.tensor(rows, device=self.device),
             attention_mask=torch.tensor(masks, device=self.device),
-            max_new_tokens=max_new_tokens,
+            max_new_tokens=sampling.max_tokens,
             stopping_criteria=[LineEnd(self.tokenizer, self.breaks, width)],
             **options,
         )
         answers = written[:, width:].tolist()
         return [
-            self._answer(ids, len(prompt), max_new_tokens)
+            self._answer(ids, len(prompt), sampling.max_tokens)
             for ids, prompt in zip(answers, prompts, strict=True)
         ]
 
@@ -176,24 +149,6 @@ class ChatModel:
         text = self.tokenizer.decode(own, skip_special_tokens=True)
         complete = bool(marks) or len(ids) < limit or first_line(text).ended
         return Answer(text, complete, prompt_tokens=prompt, tokens=len(own))
-
-
-def fold_system(messages: Sequence[Message]) -> list[Message]:
-    r"""The chat with its system message put ahead of the first message of the user.
-
-    Args:
-        messages: A chat.
-
-    Example:
-        >>> system = Message(role="system", content="Be brief.")
-        >>> fold_system([system, Message(role="user", content="Why?")])
-        [{'role': 'user', 'content': 'Be brief.\n\nWhy?'}]
-    """
-    if len(messages) < 2 or messages[0]["role"] != "system":
-        return list(messages)
-    system, first, *rest = messages
-    both = f"{system['content']}\n\n{first['content']}"
-    return [Message(role=first["role"], content=both), *rest]
 
 
 def _ends(tokenizer: Any, model: Any) -> list[int]:

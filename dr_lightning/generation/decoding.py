@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 from dr_lightning.generation.cleaning import first_line
-from dr_lightning.generation.fitting import Sampling
+from dr_lightning.generation.sampling import Sampling
 
 _LIKELIEST = 1024
 """Tokens that top-p looks at first: sorting a whole vocabulary is slow on a CPU."""
@@ -24,14 +24,14 @@ class SampleRows(LogitsProcessor):
 
     Args:
         seeds: One a row.
-        steps: Tokens that are drawn at most.
-        sampling: Temperature above 0, and top-p.
+        sampling: Temperature above 0, top-p, and tokens that are drawn at most.
         device: Where the logits lie.
     """
 
     def __init__(
-        self, seeds: Sequence[int], steps: int, sampling: Sampling, device: torch.device
+        self, seeds: Sequence[int], sampling: Sampling, device: torch.device
     ) -> None:
+        steps = sampling.max_tokens
         numbers = [
             torch.rand(steps, generator=torch.Generator().manual_seed(seed))
             for seed in seeds

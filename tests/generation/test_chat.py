@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from dr_lightning.generation import chat
 from dr_lightning.generation.chat import (
     ChatRoom,
-    count_tokens,
     fold_system,
-    longest_beginning,
+    prompt_ids,
     takes_system,
 )
 from dr_lightning.generation.engine import Message, Request
@@ -36,39 +36,47 @@ def test_system_role_is_seen_to_be_taken_refused_or_left_out(
 
 
 def test_chat_without_a_system_prompt_is_not_folded() -> None:
-    chat = [Message(role="user", content="Hi")]
-    assert fold_system(chat) == chat
+    hello = [Message(role="user", content="Hi")]
+    assert fold_system(hello) == hello
     assert fold_system([SYSTEM]) == [SYSTEM]
 
 
-@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("template", [TEMPLATE, NO_SYSTEM + TEMPLATE])
 @pytest.mark.parametrize("passage", ["Tea.", "word " * 100, "ü€𝄞" * 60])
-def test_longest_passage_that_fits_is_kept(passage: str, fold: bool) -> None:
-    count = count_tokens(chat_tokenizer(), {})
-    chat = ChatRoom(count, 120, fold).fit(request(passage))
-    assert chat is not None
-    content = chat[-1]["content"]
+def test_longest_passage_that_fits_is_kept(passage: str, template: str) -> None:
+    """A letter is a token, and only whole words of "word " are kept."""
+    tokenizer = chat_tokenizer(template)
+    made = ChatRoom(tokenizer, 120).fit(request(passage))
+    assert made is not None
+    content = made[-1]["content"]
     kept = content.split("Passage: ")[1].removesuffix(" End.")
     assert content.endswith(" End.")
     assert passage.startswith(kept)
-    assert count(chat) == 120 if kept != passage else count(chat) <= 120
+    spare = 120 - len(prompt_ids(tokenizer, made, {}))
+    assert spare >= 0
+    if kept != passage:
+        assert spare < (len("word ") if " " in passage else 1)
 
 
 def test_chat_that_never_fits_is_none() -> None:
-    room = ChatRoom(count_tokens(chat_tokenizer(), {}), 20, fold=False)
-    assert room.fit(request("Tea.")) is None
+    assert ChatRoom(chat_tokenizer(), 20).fit(request("Tea.")) is None
 
 
-def test_short_chats_are_not_tokenised() -> None:
+def test_chat_without_a_limit_is_whole() -> None:
+    long = request("word " * 1000)
+    assert ChatRoom(chat_tokenizer(), None).fit(long) == long.messages()
+
+
+def test_short_chats_are_not_tokenised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for the template is enough."""
+    room = ChatRoom(chat_tokenizer(), 200)
     calls: list[Any] = []
-    count = count_tokens(chat_tokenizer(), {})
 
-    def counted(chat: Any) -> int:
+    def counted(tokenizer: Any, *chat: Any) -> list[int]:
         calls.append(chat)
-        return count(chat)
+        return prompt_ids(tokenizer, *chat)
 
-    room = ChatRoom(counted, 200, fold=False)
+    monkeypatch.setattr(chat, "prompt_ids", counted)
     for number in range(10):
         assert room.fit(request(f"Tea {number}.")) is not None
     assert len(calls) == 1
@@ -77,13 +85,10 @@ def test_short_chats_are_not_tokenised() -> None:
 def test_options_of_the_template_are_counted() -> None:
     template = TEMPLATE + "{% if think %}thinking{% endif %}"
     tokenizer = chat_tokenizer(template)
-    chat = [Message(role="user", content="Hi")]
-    with_it = count_tokens(tokenizer, {"think": True})(chat)
-    assert with_it == count_tokens(tokenizer, {})(chat) + len("thinking")
-
-
-@pytest.mark.parametrize("room", range(8))
-def test_bisection_finds_the_last_that_fits(room: int) -> None:
-    assert (
-        longest_beginning("queries", lambda text: len(text) <= room) == "queries"[:room]
-    )
+    hello = [Message(role="user", content="Hi")]
+    plain = prompt_ids(tokenizer, hello, {})
+    assert prompt_ids(tokenizer, hello, {"think": True})[: len(plain)] == plain
+    asked = Request("question", "", "", 0, (), "Hi")
+    least = len(plain) + len("thinking")
+    assert ChatRoom(tokenizer, least, {"think": True}).fit(asked) == hello
+    assert ChatRoom(tokenizer, least - 1, {"think": True}).fit(asked) is None

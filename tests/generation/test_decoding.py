@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dr_lightning.generation.decoding import SampleRows, draw_tokens
-from dr_lightning.generation.fitting import Sampling
+from dr_lightning.generation.sampling import Sampling
 
 CPU = torch.device("cpu")
 
@@ -39,10 +39,10 @@ def test_top_p_looks_beyond_the_first_thousand_tokens_where_it_must() -> None:
 
 def test_a_row_s_tokens_do_not_hang_on_its_neighbours() -> None:
     logits = torch.randn(3, 50, generator=torch.Generator().manual_seed(1))
-    sampling = Sampling(0.8)
+    sampling = Sampling(0.8, max_tokens=4)
 
     def tokens(seeds: list[int], rows: list[int]) -> list[list[int]]:
-        sample = SampleRows(seeds, 4, sampling, CPU)
+        sample = SampleRows(seeds, sampling, CPU)
         steps = [sample(None, logits[rows]).argmax(dim=1) for _ in range(4)]
         return torch.stack(steps, dim=1).tolist()
 

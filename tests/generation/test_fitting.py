@@ -1,50 +1,45 @@
 """Passages are cut at words, to the longest beginning that fits; limits are checked."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_lightning.generation.batching import common_prefix, cut_batches, group_rows
-from dr_lightning.generation.fitting import Sampling, TokenLimits, longest_fit
+from dr_lightning.generation.fitting import TokenLimits, longest_beginning
 
 
 @given(st.text(alphabet="ab  \n", max_size=40), st.integers(0, 40))
 def test_the_longest_beginning_of_whole_words_fits(text: str, most: int) -> None:
-    cut = longest_fit(text, lambda part: len(part) <= most)
+    cut = longest_beginning(text, lambda part: len(part) <= most)
+    assert cut is not None
     assert text.startswith(cut)
-    assert len(cut) <= most or cut == ""
-    if len(text) > most and cut and " " in cut:
+    assert len(cut) <= most
+    if len(text) > most and " " in cut.strip():
         assert text[len(cut)].isspace()
         assert len(cut.split()) >= len(text[:most].split()) - 1
 
 
-def test_a_text_without_spaces_is_cut_anywhere() -> None:
-    assert (
-        longest_fit("\u4eca\u65e5\u306f\u660e\u65e5", lambda t: len(t) < 3)
-        == "\u4eca\u65e5"
-    )
+@pytest.mark.parametrize("room", range(8))
+def test_a_text_without_spaces_is_cut_anywhere(room: int) -> None:
+    cut = longest_beginning("queries", lambda text: len(text) <= room)
+    assert cut == "queries"[:room]
+
+
+def test_fewer_words_that_are_more_tokens_are_not_taken() -> None:
+    """As where a token stands for "be i" and none for "be"."""
+    fitting = {"", "to b", "to be ", "to be i"}
+    assert longest_beginning("to be it", fitting.__contains__) == "to be i"
 
 
 def test_nothing_fits_in_nothing() -> None:
-    assert longest_fit("bread", lambda _: False) == ""
+    assert longest_beginning("bread", lambda _: False) is None
+    assert longest_beginning("bread", lambda text: not text) == ""
 
 
-@pytest.mark.parametrize(
-    ("settings", "options", "message"),
-    [
-        (TokenLimits, {"max_new_tokens": 0}, "max_new_tokens must be at least 1"),
-        (TokenLimits, {"max_prompt_tokens": 0}, "max_prompt_tokens must be at least"),
-        (Sampling, {"temperature": -1.0}, "temperature must be 0 or more"),
-        (Sampling, {"top_p": 0.0}, "top_p above 0 and at most 1"),
-    ],
-)
-def test_bad_settings_are_refused(
-    settings: Any, options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        settings(**options)
+@pytest.mark.parametrize("name", ["max_prompt_tokens", "max_passage_tokens"])
+def test_limit_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, or null, .* 0"):
+        TokenLimits(**{name: 0})
 
 
 @given(st.lists(st.integers(0, 5), min_size=1), st.integers(1, 9))

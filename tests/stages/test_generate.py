@@ -386,10 +386,10 @@ def test_command_line_takes_bare_class_names(
     main(["generate", *options(files), "--engine=Fake", "--engine.faulty=0.1"])
     assert manifest(files)["settings"]["engine"]["faulty"] == 0.1
     model = ["--engine=HuggingFace", f"--engine.model={tiny_chat_dir}"]
-    small = ["--engine.limits.max_new_tokens=4", "--types=[title]", "--passages=2"]
+    small = ["--engine.sampling.max_tokens=4", "--types=[title]", "--passages=2"]
     main(["generate", *options(files), *model, *small, "--overwrite=true"])
     told = manifest(files)["settings"]["engine"]
-    assert (told["class"], told["limits"]["max_new_tokens"]) == ("HuggingFace", 4)
+    assert (told["class"], told["sampling"]["max_tokens"]) == ("HuggingFace", 4)
 
 
 OWN_ENGINE = """

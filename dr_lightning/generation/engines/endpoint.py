@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from dr_lightning.generation.api_key import ApiKey
-from dr_lightning.generation.chat import QUERY_TYPES, fold_system
+from dr_lightning.generation.chat import fold_system
 from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.fitting import TOO_LONG
 from dr_lightning.generation.patience import DEFAULT_PATIENCE, Patience
+from dr_lightning.generation.query_type import built_in_types
 from dr_lightning.generation.sampling import (
     DEFAULT_SAMPLING,
     STOP,
@@ -30,7 +32,6 @@ OWN = frozenset({"model", "messages", "n", "stream"})
 HALVINGS = 6
 IN_A_ROW = 20
 """So many requests without an answer are the endpoint's fault, not theirs."""
-TOO_LONG = "the prompt does not fit the model"
 FILTERED = "withheld by the endpoint"
 
 
@@ -61,7 +62,6 @@ class OpenAICompatible(Engine):
             `body` sets what is not its own, or httpx2 is not installed.
     """
 
-    query_types: tuple[str, ...] = QUERY_TYPES
     takes_chat: bool = True
     extracts: bool = False
 
@@ -92,6 +92,7 @@ class OpenAICompatible(Engine):
         digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode())
         self.fingerprint: str = digest.hexdigest()[:16]
         self.settings: Mapping[str, object] = {"url": self._url, **shaping}
+        self.query_types: tuple[str, ...] = built_in_types()
         self._fold = False
         self._failed_in_a_row = 0
 

@@ -2,26 +2,26 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from dr_lightning.generation.batching import common_prefix, cut_batches, group_rows
+from dr_lightning.generation.chat import ChatRoom
 from dr_lightning.generation.engine import Answer, Engine, Request
 from dr_lightning.generation.fitting import (
     DEFAULT_LIMITS,
-    DEFAULT_SAMPLING,
-    Sampling,
+    TOO_LONG,
     TokenLimits,
-    longest_fit,
+    longest_beginning,
 )
 from dr_lightning.generation.query_type import built_in_types
+from dr_lightning.generation.sampling import DEFAULT_SAMPLING, Sampling
 
 _WORTH = 32
 """Tokens that prompts must begin with alike, so that these are computed once."""
-_TOO_LONG = "prompt longer than the model's context"
 
 
 class HuggingFace(Engine):
@@ -39,8 +39,8 @@ class HuggingFace(Engine):
     Args:
         model: A model folder, a hub name, or `package:NAME/FOLDER`; it must have a chat
             template.
-        limits: Tokens of prompt, passage and answer.
-        sampling: Temperature and top-p.
+        sampling: How tokens are drawn.
+        limits: Tokens of prompt and passage.
         batch_size: Prompts at once.
         precision: "32", or "bf16" for weights in bfloat16: faster where the processor
             multiplies it, half the memory.
@@ -57,8 +57,8 @@ class HuggingFace(Engine):
     def __init__(
         self,
         model: str,
-        limits: TokenLimits = DEFAULT_LIMITS,
         sampling: Sampling = DEFAULT_SAMPLING,
+        limits: TokenLimits = DEFAULT_LIMITS,
         batch_size: int = 16,
         precision: Literal["32", "bf16"] = "32",
         device: str = "auto",
@@ -73,8 +73,8 @@ class HuggingFace(Engine):
         self.limits, self.sampling, self.batch_size = limits, sampling, batch_size
         self.settings = {
             "model": Path(model).name,  # the folder's place is this machine's business
-            "limits": asdict(limits),
             "sampling": asdict(sampling),
+            "limits": asdict(limits),
             "batch_size": batch_size,
             "precision": precision,
         }
@@ -82,7 +82,7 @@ class HuggingFace(Engine):
         self.model = ChatModel(model, precision, device, trust_remote_code)
         shaping = repr((self.settings | {"model": ""}, self.model.fingerprint))
         self.fingerprint = hashlib.sha256(shaping.encode()).hexdigest()[:16]
-        self.longest = self._longest(model)
+        self.room = ChatRoom(self.model.tokenizer, self._longest(model))
 
     def prepare(self, passages: pl.LazyFrame) -> None:
         """Needs nothing of the corpus."""
@@ -92,11 +92,11 @@ class HuggingFace(Engine):
         answers: dict[int, Answer] = {}
         prompts: dict[int, list[int]] = {}
         for row, request in enumerate(requests):
-            ids = self._prompt(request)
-            if self._fits(ids):
-                prompts[row] = ids
+            chat = self.room.fit(self._cut(request))
+            if chat is None:
+                answers[row] = Answer("", fault=TOO_LONG)
             else:
-                answers[row] = Answer("", fault=_TOO_LONG)
+                prompts[row] = self.model.prompt(chat)
         for batch, written in self._batches(requests, prompts):
             answers |= dict(zip(batch, written, strict=True))
         return [answers[row] for row in range(len(requests))]
@@ -120,36 +120,29 @@ class HuggingFace(Engine):
                         [prompts[row] for row in batch],
                         [requests[row].seed for row in batch],
                         self.sampling,
-                        self.limits.max_new_tokens,
                         cache,
                     ),
                 )
 
-    def _prompt(self, request: Request) -> list[int]:
-        """Token ids, of as much of the passage as fits."""
-        passage, most = request.passage, self.limits.max_passage_tokens
-        if most is not None:
-            passage = longest_fit(
-                passage, lambda text: len(self.model.count(text)) <= most
-            )
-
-        def ids(text: str) -> list[int]:
-            return self.model.prompt(request.messages(text))
-
-        return ids(longest_fit(passage, lambda text: self._fits(ids(text))))
-
-    def _fits(self, ids: Sequence[int]) -> bool:
-        return self.longest is None or len(ids) <= self.longest
+    def _cut(self, request: Request) -> Request:
+        """The request with no more of its passage than `max_passage_tokens`."""
+        most = self.limits.max_passage_tokens
+        if most is None:
+            return request
+        passage = longest_beginning(
+            request.passage, lambda text: self.model.count(text) <= most
+        )
+        return replace(request, passage=passage or "")
 
     def _longest(self, model: str) -> int | None:
         """Tokens that a prompt may have."""
-        context, answer = self.model.context, self.limits.max_new_tokens
+        context, answer = self.model.context, self.sampling.max_tokens
         room = None if context is None else context - answer
         wanted = self.limits.max_prompt_tokens
         if room is not None and room < (wanted or 1):
             msg = (
                 f"{model!r} takes {context} tokens, too few for max_prompt_tokens "
-                f"{wanted} and max_new_tokens {answer}. Lower them."
+                f"{wanted} and max_tokens {answer}. Lower them."
             )
             raise ValueError(msg)
         return wanted or room

@@ -8,13 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from dr_lightning.generation.chat import (
-    QUERY_TYPES,
-    ChatRoom,
-    count_tokens,
-    takes_system,
-)
+from dr_lightning.generation.chat import ChatRoom
 from dr_lightning.generation.engine import Answer, Engine, Message, Request
+from dr_lightning.generation.fitting import TOO_LONG
+from dr_lightning.generation.query_type import built_in_types
 from dr_lightning.generation.sampling import (
     DEFAULT_SAMPLING,
     STOP,
@@ -32,7 +29,6 @@ from dr_lightning.models.weights import locate
 
 logger = logging.getLogger(__name__)
 
-TOO_LONG = "the prompt does not fit the model"
 REFUSED = "refused by vLLM"
 
 
@@ -61,7 +57,6 @@ class VLLM(Engine):
             `max_model_len` leaves no room for a prompt.
     """
 
-    query_types: tuple[str, ...] = QUERY_TYPES
     takes_chat: bool = True
     extracts: bool = False
 
@@ -94,6 +89,7 @@ class VLLM(Engine):
             "template": self._template,
         }
         self.fingerprint: str = vllm_fingerprint(self._folder, revision, self.settings)
+        self.query_types: tuple[str, ...] = built_in_types()
         self._llm: Any = None
         self._room: ChatRoom
 
@@ -180,11 +176,8 @@ class VLLM(Engine):
                 "model. Give an instruction-tuned one."
             )
             raise ValueError(msg)
-        self._room = ChatRoom(
-            count_tokens(tokenizer, self._template),
-            self._max_model_len - self._sampling.max_tokens,
-            fold=not takes_system(tokenizer, self._template),
-        )
+        room = self._max_model_len - self._sampling.max_tokens
+        self._room = ChatRoom(tokenizer, room, self._template)
 
 
 def _answer(output: Any) -> Answer:

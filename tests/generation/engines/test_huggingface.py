@@ -8,11 +8,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from dr_lightning.generation.engine import Request
+from dr_lightning.generation.engine import Answer, Request
 from dr_lightning.generation.engines import HuggingFace
-from dr_lightning.generation.fitting import Sampling, TokenLimits
+from dr_lightning.generation.fitting import TokenLimits
 from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
+from dr_lightning.generation.sampling import Sampling
 from tests.tiny_chat import REFUSES_SYSTEM, TEMPLATE, write_chat_model
 
 SHARED = Prompts(load_query_types(["title", "question"]), 13, example_sets=1)
@@ -89,15 +90,14 @@ def test_a_seed_decides_whatever_the_neighbours_are(tiny_chat_dir: Path) -> None
 
 
 def test_a_passage_is_cut_so_that_the_prompt_fits(tiny_chat_dir: Path) -> None:
-    limits = TokenLimits(max_prompt_tokens=700, max_new_tokens=5)
-    engine = HuggingFace(str(tiny_chat_dir), limits=limits, sampling=GREEDY)
+    short = Sampling(temperature=0, max_tokens=5)
+    limits = TokenLimits(max_prompt_tokens=700)
+    engine = HuggingFace(str(tiny_chat_dir), short, limits)
     long = replace(requests()[0], passage="dough rises " * 400)
     (answer,) = engine.answer([long])
     assert answer.fault is None
     assert 690 <= answer.prompt_tokens <= 700
-    cut = HuggingFace(
-        str(tiny_chat_dir), TokenLimits(max_passage_tokens=20), sampling=GREEDY
-    )
+    cut = HuggingFace(str(tiny_chat_dir), short, TokenLimits(max_passage_tokens=20))
     (answer,) = cut.answer([long])
     (empty,) = cut.answer([replace(long, passage="")])
     assert 15 < answer.prompt_tokens - empty.prompt_tokens <= 21
@@ -105,23 +105,37 @@ def test_a_passage_is_cut_so_that_the_prompt_fits(tiny_chat_dir: Path) -> None:
 
 def test_the_model_s_context_is_a_limit(tmp_path: Path) -> None:
     folder = write_chat_model(tmp_path, max_position_embeddings=90)
-    engine = HuggingFace(str(folder), TokenLimits(max_new_tokens=10))
+    engine = HuggingFace(str(folder), Sampling(max_tokens=10))
     long = Request("title", "", "dough rises " * 400, 1)
     many_shots, fits = engine.answer([requests()[0], long])
-    assert many_shots.fault == "prompt longer than the model's context"
+    assert many_shots.fault == "the prompt does not fit the model"
     assert fits.fault is None
     assert 70 < fits.prompt_tokens <= 80
     with pytest.raises(ValueError, match="takes 90 tokens, too few for max_prompt"):
-        HuggingFace(str(folder), TokenLimits(max_prompt_tokens=80))
+        HuggingFace(str(folder), limits=TokenLimits(max_prompt_tokens=80))
+
+
+def prompt_of(
+    engine: HuggingFace, request: Request, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What the model reads for a request."""
+    read: list[list[int]] = []
+
+    def write(prompts: list[list[int]], *_: Any) -> list[Answer]:
+        read.extend(prompts)
+        return [Answer("")] * len(prompts)
+
+    monkeypatch.setattr(engine.model, "write", write)
+    engine.answer([request])
+    return str(engine.model.tokenizer.decode(read[0]))
 
 
 def test_a_refused_system_message_goes_into_the_first_of_the_user(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = HuggingFace(str(write_chat_model(tmp_path, REFUSES_SYSTEM)))
     request = requests()[0]
-    ids = engine.model.prompt(request.messages())
-    told = engine.model.tokenizer.decode(ids)
+    told = prompt_of(engine, request, monkeypatch)
     assert "<|system|>" not in told
     assert told.startswith(f"<s><|user|>{request.shots[0]['content']}\n\nWrite a title")
     assert told.count("<s>") == 1
@@ -129,12 +143,14 @@ def test_a_refused_system_message_goes_into_the_first_of_the_user(
 
 
 def test_a_system_message_that_a_template_leaves_out_is_not_lost(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = TEMPLATE.replace("<|{{ m", "{% if m.role != 'system' %}<|{{ m")
     silent = silent.replace("<|end|>", "<|end|>{% endif %}")
     engine = HuggingFace(str(write_chat_model(tmp_path, silent)))
-    assert not engine.model.takes_system
+    request = requests()[0]
+    told = prompt_of(engine, request, monkeypatch)
+    assert request.shots[0]["content"] in told
 
 
 def test_an_answer_ends_with_its_first_line(
@@ -151,8 +167,7 @@ def test_an_answer_ends_with_its_first_line(
 
 
 def test_an_answer_at_the_limit_is_not_complete(tiny_chat_dir: Path) -> None:
-    limits = TokenLimits(max_new_tokens=1)
-    engine = HuggingFace(str(tiny_chat_dir), limits, Sampling(1.0))
+    engine = HuggingFace(str(tiny_chat_dir), Sampling(1.0, max_tokens=1))
     answers = engine.answer([r for p in (SHARED, OWN) for r in requests(p)])
     assert {a.complete for a in answers if a.tokens == 1} == {False}
     assert any(a.tokens for a in answers)
@@ -167,7 +182,7 @@ def test_fingerprint_follows_model_and_settings(
     other = write_chat_model(tmp_path / "other", TEMPLATE + " ")
     variants = [
         HuggingFace(name, sampling=GREEDY),
-        HuggingFace(name, TokenLimits(max_new_tokens=9)),
+        HuggingFace(name, Sampling(max_tokens=9)),
         HuggingFace(name, batch_size=2),
         HuggingFace(name, precision="bf16"),
         HuggingFace(str(other)),

@@ -99,7 +99,7 @@ def test_prompt_is_the_chat_template_s(
 def test_long_passage_is_cut_and_nothing_else(engine: VLLM) -> None:
     long, short = engine.answer([request("word " * 400), request("word")])
     assert long.fault is None
-    assert long.prompt_tokens == 256 - 20
+    assert 256 - 20 - len("word ") < long.prompt_tokens <= 256 - 20
     assert short.prompt_tokens < 256 - 20
 
 
