@@ -10,7 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-from tests.tiny_chat import write_chat_model
+from tests.tiny_models import chat_tokenizer, save_llama
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -35,5 +35,5 @@ def tiny_teacher_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_chat_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Llama with a chat template, made on the spot."""
-    return write_chat_model(tmp_path_factory.mktemp("chat"))
+    """A random Llama with a chat template; it ends an answer after some ten tokens."""
+    return save_llama(tmp_path_factory.mktemp("chat"), chat_tokenizer(), ends=40)

@@ -12,13 +12,9 @@ from dr_lightning.generation.chat import (
     takes_system,
 )
 from dr_lightning.generation.engine import Message, Request
-from tests.tiny_chat_model import NO_SYSTEM, TEMPLATE, chat_tokenizer
+from tests.tiny_models import OMITS_SYSTEM, REFUSES_SYSTEM, TEMPLATE, letter_tokenizer
 
 SYSTEM = Message(role="system", content="Write one query.")
-USER_ONLY = TEMPLATE.replace(
-    "{% for message in messages %}",
-    "{% for message in messages if message['role'] != 'system' %}",
-)
 
 
 def request(passage: str) -> Request:
@@ -27,12 +23,12 @@ def request(passage: str) -> Request:
 
 @pytest.mark.parametrize(
     ("template", "taken"),
-    [(TEMPLATE, True), (NO_SYSTEM + TEMPLATE, False), (USER_ONLY, False)],
+    [(TEMPLATE, True), (REFUSES_SYSTEM, False), (OMITS_SYSTEM, False)],
 )
 def test_system_role_is_seen_to_be_taken_refused_or_left_out(
     template: str, taken: bool
 ) -> None:
-    assert takes_system(chat_tokenizer(template), {}) is taken
+    assert takes_system(letter_tokenizer(template), {}) is taken
 
 
 def test_chat_without_a_system_prompt_is_not_folded() -> None:
@@ -41,11 +37,11 @@ def test_chat_without_a_system_prompt_is_not_folded() -> None:
     assert fold_system([SYSTEM]) == [SYSTEM]
 
 
-@pytest.mark.parametrize("template", [TEMPLATE, NO_SYSTEM + TEMPLATE])
+@pytest.mark.parametrize("template", [TEMPLATE, REFUSES_SYSTEM])
 @pytest.mark.parametrize("passage", ["Tea.", "word " * 100, "ü€𝄞" * 60])
 def test_longest_passage_that_fits_is_kept(passage: str, template: str) -> None:
     """A letter is a token, and only whole words of "word " are kept."""
-    tokenizer = chat_tokenizer(template)
+    tokenizer = letter_tokenizer(template)
     made = ChatRoom(tokenizer, 120).fit(request(passage))
     assert made is not None
     content = made[-1]["content"]
@@ -59,17 +55,17 @@ def test_longest_passage_that_fits_is_kept(passage: str, template: str) -> None:
 
 
 def test_chat_that_never_fits_is_none() -> None:
-    assert ChatRoom(chat_tokenizer(), 20).fit(request("Tea.")) is None
+    assert ChatRoom(letter_tokenizer(), 20).fit(request("Tea.")) is None
 
 
 def test_chat_without_a_limit_is_whole() -> None:
     long = request("word " * 1000)
-    assert ChatRoom(chat_tokenizer(), None).fit(long) == long.messages()
+    assert ChatRoom(letter_tokenizer(), None).fit(long) == long.messages()
 
 
 def test_short_chats_are_not_tokenised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for the template is enough."""
-    room = ChatRoom(chat_tokenizer(), 200)
+    room = ChatRoom(letter_tokenizer(), 200)
     calls: list[Any] = []
 
     def counted(tokenizer: Any, *chat: Any) -> list[int]:
@@ -84,7 +80,7 @@ def test_short_chats_are_not_tokenised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_of_the_template_are_counted() -> None:
     template = TEMPLATE + "{% if think %}thinking{% endif %}"
-    tokenizer = chat_tokenizer(template)
+    tokenizer = letter_tokenizer(template)
     hello = [Message(role="user", content="Hi")]
     plain = prompt_ids(tokenizer, hello, {})
     assert prompt_ids(tokenizer, hello, {"think": True})[: len(plain)] == plain

@@ -8,7 +8,7 @@ import pytest
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
-from tests.models.teachers.tiny_models import save_gemma, save_qwen, save_t5
+from tests.tiny_models import save_gemma, save_qwen, save_t5
 
 PARTS = sorted((Path(__file__).parents[2] / "configs" / "teacher").glob("*.yaml"))
 

@@ -14,7 +14,13 @@ from dr_lightning.generation.fitting import TokenLimits
 from dr_lightning.generation.prompts import Prompts
 from dr_lightning.generation.query_type import load_query_types
 from dr_lightning.generation.sampling import Sampling
-from tests.tiny_chat import REFUSES_SYSTEM, TEMPLATE, write_chat_model
+from tests.tiny_models import (
+    OMITS_SYSTEM,
+    REFUSES_SYSTEM,
+    TEMPLATE,
+    chat_tokenizer,
+    save_llama,
+)
 
 SHARED = Prompts(load_query_types(["title", "question"]), 13, example_sets=1)
 OWN = replace(SHARED, example_sets=None)
@@ -41,7 +47,7 @@ def texts(engine: HuggingFace, asked: list[Request]) -> list[str]:
 
 def test_answers_are_those_of_plain_generate(tmp_path: Path) -> None:
     """One prompt at a time, the template applied by the tokenizer, no tricks."""
-    folder = str(write_chat_model(tmp_path, ends=1))
+    folder = str(save_llama(tmp_path, chat_tokenizer()))
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     model: Any = AutoModelForCausalLM.from_pretrained(folder)
     engine = HuggingFace(folder, sampling=GREEDY, batch_size=4)
@@ -104,7 +110,7 @@ def test_a_passage_is_cut_so_that_the_prompt_fits(tiny_chat_dir: Path) -> None:
 
 
 def test_the_model_s_context_is_a_limit(tmp_path: Path) -> None:
-    folder = write_chat_model(tmp_path, max_position_embeddings=90)
+    folder = save_llama(tmp_path, chat_tokenizer(), max_position_embeddings=90)
     engine = HuggingFace(str(folder), Sampling(max_tokens=10))
     long = Request("title", "", "dough rises " * 400, 1)
     many_shots, fits = engine.answer([requests()[0], long])
@@ -133,7 +139,7 @@ def prompt_of(
 def test_a_refused_system_message_goes_into_the_first_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = HuggingFace(str(write_chat_model(tmp_path, REFUSES_SYSTEM)))
+    engine = HuggingFace(str(save_llama(tmp_path, chat_tokenizer(REFUSES_SYSTEM))))
     request = requests()[0]
     told = prompt_of(engine, request, monkeypatch)
     assert "<|system|>" not in told
@@ -145,9 +151,7 @@ def test_a_refused_system_message_goes_into_the_first_of_the_user(
 def test_a_system_message_that_a_template_leaves_out_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = TEMPLATE.replace("<|{{ m", "{% if m.role != 'system' %}<|{{ m")
-    silent = silent.replace("<|end|>", "<|end|>{% endif %}")
-    engine = HuggingFace(str(write_chat_model(tmp_path, silent)))
+    engine = HuggingFace(str(save_llama(tmp_path, chat_tokenizer(OMITS_SYSTEM))))
     request = requests()[0]
     told = prompt_of(engine, request, monkeypatch)
     assert request.shots[0]["content"] in told
@@ -179,7 +183,7 @@ def test_fingerprint_follows_model_and_settings(
     name = str(tiny_chat_dir)
     first = HuggingFace(name)
     assert HuggingFace(name).fingerprint == first.fingerprint
-    other = write_chat_model(tmp_path / "other", TEMPLATE + " ")
+    other = save_llama(tmp_path / "other", chat_tokenizer(TEMPLATE + " "), ends=40)
     variants = [
         HuggingFace(name, sampling=GREEDY),
         HuggingFace(name, Sampling(max_tokens=9)),
@@ -196,4 +200,4 @@ def test_faulty_settings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, but got 0"):
         HuggingFace("nowhere", batch_size=0)
     with pytest.raises(ValueError, match="has no chat template"):
-        HuggingFace(str(write_chat_model(tmp_path, None)))
+        HuggingFace(str(save_llama(tmp_path, chat_tokenizer(None))))

@@ -12,7 +12,7 @@ import pytest
 from dr_lightning.generation.engine import Message, Request
 from dr_lightning.generation.engines import OpenAICompatible
 from dr_lightning.generation.sampling import Sampling
-from tests.tiny_chat_model import NO_SYSTEM, TEMPLATE, save_chat_model
+from tests.tiny_models import REFUSES_SYSTEM, letter_tokenizer, save_llama
 from tests.vllm_setting import needs_vllm
 
 pytestmark = [*needs_vllm, pytest.mark.slow]
@@ -30,9 +30,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = save_chat_model(
-        tmp_path_factory.mktemp("llm") / "tiny", NO_SYSTEM + TEMPLATE
-    )
+    tokenizer = letter_tokenizer(REFUSES_SYSTEM)
+    folder = save_llama(tmp_path_factory.mktemp("llm") / "tiny", tokenizer)
     port = free_port()
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     command += ["--model", str(folder), "--host", "127.0.0.1", "--port", str(port)]

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dr_lightning.models.teachers import DecoderReranker, Teacher
 from dr_lightning.models.teachers.prompt import Prompt
-from tests.models.teachers.tiny_models import save_gemma, save_qwen
+from tests.tiny_models import save_gemma, save_qwen
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "teacher"
 QUERIES = ["how do i sort a list?", "zip two files", "gene"]

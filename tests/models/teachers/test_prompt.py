@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
-from tests.models.teachers.tiny_models import bpe_tokenizer, t5_tokenizer
+from tests.tiny_models import bpe_tokenizer, t5_tokenizer
 
 ASKED = Prompt("Query: {query} Document: {passage} Relevant:", "▁true")
 T5 = t5_tokenizer()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, T5EncoderModel, T5ForConditionalGeneration
 
 from dr_lightning.models.teachers import MonoT5, RankT5, Teacher
-from tests.models.teachers.tiny_models import save_t5
+from tests.tiny_models import save_t5
 
 QUERIES = ["how do i sort a list", "zip two files?", "gene"]
 PASSAGES = ["the sort method of a list", "", "cancer cell " * 30, "zip (2)"]

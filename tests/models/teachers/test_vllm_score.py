@@ -2,17 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from transformers import BertConfig, BertForSequenceClassification
 
 from dr_lightning.models.teachers import (
     DecoderReranker,
@@ -21,7 +15,7 @@ from dr_lightning.models.teachers import (
     VLLMScore,
 )
 from dr_lightning.models.teachers.prompt import Prompt
-from tests.tiny_chat_model import chat_tokenizer
+from tests.tiny_models import letter_tokenizer, save_qwen
 from tests.vllm_setting import ON_CPU, needs_vllm
 
 pytestmark = needs_vllm
@@ -100,24 +94,8 @@ def test_setting_that_does_not_fit_the_model_is_refused(tiny_teacher_dir: Path) 
 def test_decoder_s_scores_are_those_of_the_decoder_reranker(
     tmp_path: Path, other: str | None
 ) -> None:
-    tokenizer = chat_tokenizer()
-    config = Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=32,
-        max_position_embeddings=512,
-        tie_word_embeddings=True,
-        initializer_range=0.3,
-    )
-    torch.manual_seed(1)
-    model: Any = Qwen3ForCausalLM
-    model(config).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    prompt = Prompt("<|start|>Query: {query} Passage: {passage}<|end|>", "y", other)
+    save_qwen(tmp_path, letter_tokenizer())
+    prompt = Prompt("<|user|>Query: {query} Passage: {passage}<|end|>", "y", other)
     teacher = VLLMScore(str(tmp_path), max_tokens=90, runtime=ON_CPU, prompt=prompt)
     plain = DecoderReranker(str(tmp_path), prompt, max_tokens=90, device="cpu")
     expected = plain.score(QUERIES, PASSAGES, PAIRS)
