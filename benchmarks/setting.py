@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from dr_lightning.data.token_store import default_cache
+from dr_lightning.cache import default_cache
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.encoding import Precision
 from dr_lightning.models.pooling import Pooling

@@ -14,6 +14,7 @@ PACKAGE = "dr_lightning"
 FLOORS = [
     {
         "analysis",
+        "cache",
         "deduplication",
         "distributed",
         "metrics",

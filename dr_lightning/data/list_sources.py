@@ -8,9 +8,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from dr_lightning import artefacts
+from dr_lightning.cache import default_cache
 from dr_lightning.curation.files import curate
 from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
-from dr_lightning.data.token_store import default_cache
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ used.
 
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
+from dr_lightning.cache import default_cache
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.tokenization import Side, Tokenization
 
@@ -30,15 +30,6 @@ logger = logging.getLogger(__name__)
 
 _TEXTS_A_STEP = 4096
 _UINT16_VOCABULARY = 2**16
-
-
-def default_cache() -> Path:
-    """`$DR_LIGHTNING_CACHE`, else `dr_lightning` in the user's cache folder."""
-    given = os.environ.get("DR_LIGHTNING_CACHE")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "dr_lightning"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A chat model of transformers: prompts in token ids, shared beginnings, answers."""
 
 import copy
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,6 @@ from dr_lightning.generation.sampling import Sampling
 from dr_lightning.models.encoder import position_limit
 from dr_lightning.models.encoding import Precision, pick_device
 from dr_lightning.models.weights import locate
-
-# Where and by which version the files were written: no matter for an answer.
-_IGNORED = ("_name_or_path", "transformers_version", "dtype")
 
 
 class ChatModel:
@@ -62,7 +58,6 @@ class ChatModel:
         loaded.generation_config = plain(
             do_sample=False, eos_token_id=self.ends or None, pad_token_id=self.pad
         )
-        self.fingerprint = _fingerprint(loaded, self.tokenizer)
         self.model = loaded.eval().to(self.device)
         config = loaded.config.get_text_config()
         self.context = position_limit(config, self.tokenizer.model_max_length)
@@ -155,14 +150,3 @@ def _ends(tokenizer: Any, model: Any) -> list[int]:
     told = model.generation_config.eos_token_id
     ends = told if isinstance(told, list) else [told]
     return sorted({end for end in (*ends, tokenizer.eos_token_id) if end is not None})
-
-
-def _fingerprint(model: Any, tokenizer: Any) -> str:
-    config = model.config.to_diff_dict()
-    told = {key: config[key] for key in sorted(config) if key not in _IGNORED}
-    digest = hashlib.sha256(repr((told, tokenizer.chat_template)).encode())
-    digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    for name, weight in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]

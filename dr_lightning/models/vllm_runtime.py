@@ -1,6 +1,5 @@
 """What the engine and the teacher that run on vLLM share: settings and start."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from dr_lightning.models.identity import model_identity
+from dr_lightning.models.identity import model_fingerprint
 
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 
@@ -93,5 +92,4 @@ def vllm_fingerprint(
         settings: What shapes an output.
     """
     version = import_vllm().__version__
-    told = (model_identity(model, revision), sorted(settings.items()), version)
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+    return model_fingerprint(model, (sorted(settings.items()), version), revision)

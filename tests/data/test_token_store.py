@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from dr_lightning.data import token_store as module
-from dr_lightning.data.token_store import TokenStore, default_cache, token_store
+from dr_lightning.data.token_store import TokenStore, token_store
 from dr_lightning.models.tokenization import Side, TextFormat, Tokenization
 from tests.training_runs import ENCODER
 
@@ -183,13 +183,3 @@ def test_the_name_does_not_depend_on_how_the_texts_are_cut(
     monkeypatch.setattr(module, "_TEXTS_A_STEP", 3)
     store(tmp_path, texts)
     assert len(folders(tmp_path)) == 1
-
-
-def test_the_cache_is_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("DR_LIGHTNING_CACHE", raising=False)
-    assert default_cache() == tmp_path / "dr_lightning"
-    monkeypatch.setenv("DR_LIGHTNING_CACHE", str(tmp_path / "mine"))
-    assert default_cache() == tmp_path / "mine"

@@ -1,6 +1,5 @@
 """A language model of transformers, on the machine at hand."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +18,8 @@ from dr_lightning.generation.fitting import (
 )
 from dr_lightning.generation.query_type import built_in_types
 from dr_lightning.generation.sampling import DEFAULT_SAMPLING, Sampling
+from dr_lightning.models.identity import model_fingerprint
+from dr_lightning.models.weights import locate
 
 _WORTH = 32
 """Tokens that prompts must begin with alike, so that these are computed once."""
@@ -80,8 +81,8 @@ class HuggingFace(Engine):
         }
         self.query_types = built_in_types()
         self.model = ChatModel(model, precision, device, trust_remote_code)
-        shaping = repr((self.settings | {"model": ""}, self.model.fingerprint))
-        self.fingerprint = hashlib.sha256(shaping.encode()).hexdigest()[:16]
+        shaping = sorted((self.settings | {"model": ""}).items())
+        self.fingerprint = model_fingerprint(locate(model), shaping)
         self.room = ChatRoom(self.model.tokenizer, self._longest(model))
 
     def prepare(self, passages: pl.LazyFrame) -> None:

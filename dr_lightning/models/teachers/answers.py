@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from dr_lightning.models.teachers.loading import Float32, Running, fingerprint
+from dr_lightning.models.identity import model_fingerprint
+from dr_lightning.models.teachers.loading import Float32, Running
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
 from dr_lightning.models.teachers.scorer import score_pairs
+from dr_lightning.models.weights import locate
 
 Answer = Callable[
     [Int[Tensor, "pair token"], Bool[Tensor, "pair token"]],
@@ -34,7 +36,7 @@ class Answers:
         tokens: Makes the prompts.
         running: Lengths, precision and device.
         kind: Name of the teacher's class.
-        name: Name of the model, for messages.
+        name: Name of the model.
 
     Raises:
         ValueError: If `max_tokens` does not fit, or an answer is no token.
@@ -53,7 +55,7 @@ class Answers:
         self.tokens, self.running = tokens, running
         ids = [token_id(tokenizer, token) for token in tokens.prompt.tokens]
         shaping = (kind, tokens.prompt, running.max_tokens, running.precision)
-        self.fingerprint = fingerprint(model, tokenizer, (*shaping, str(model.dtype)))
+        self.fingerprint = model_fingerprint(locate(name), (*shaping, str(model.dtype)))
         keep_rows(model, ids)
         self.model = model.to(running.place)
 

@@ -1,6 +1,5 @@
-"""What every teacher does with its model's files: load, check, fingerprint."""
+"""What every teacher does with its model's files: load and check."""
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,6 @@ from dr_lightning.models.encoder import position_limit, quiet_loading
 from dr_lightning.models.encoding import Precision, autocast, pick_device
 from dr_lightning.models.weights import locate
 
-# Where and by which version the files were written: no matter for a score.
-IGNORED = ("_name_or_path", "transformers_version")
 SHORTEST = 16  # tokens: a shorter pair says nothing
 
 
@@ -121,27 +118,6 @@ def load_model(
         )
         raise ValueError(msg)
     return loaded.eval()
-
-
-def fingerprint(
-    model: Any, tokenizer: PreTrainedTokenizerBase, shaping: tuple[object, ...]
-) -> str:
-    """16 hexadecimal digits of everything that shapes a score.
-
-    Args:
-        model: As loaded, on the CPU.
-        tokenizer: Its tokenizer.
-        shaping: Settings that shape a score.
-    """
-    digest = hashlib.sha256(repr(shaping).encode())
-    digest.update(tokenizer.backend_tokenizer.to_str().encode())
-    config = model.config.to_diff_dict()
-    told = {key: config[key] for key in sorted(config) if key not in IGNORED}
-    digest.update(repr(told).encode())
-    for name, weight in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(weight.contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
 
 
 class Float32(nn.Module):

@@ -11,17 +11,18 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.identity import model_fingerprint
 from dr_lightning.models.teachers.loading import (
     SHORTEST,
     Float32,
     Running,
-    fingerprint,
     load_model,
     load_tokenizer,
 )
 from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, TokenCache
 from dr_lightning.models.teachers.scorer import score_pairs
 from dr_lightning.models.teachers.teacher import Teacher
+from dr_lightning.models.weights import locate
 
 
 class SequenceClassifier(Teacher):
@@ -83,7 +84,7 @@ class SequenceClassifier(Teacher):
         self._check_logits(model)
         self.running.check(model, self.model.config, self.tokenizer, SHORTEST)
         shaping = (relevance_logit, max_tokens, precision)
-        self.fingerprint = fingerprint(self.model, self.tokenizer, shaping)
+        self.fingerprint = model_fingerprint(locate(model), shaping)
         _keep_head_in_float32(self.model)
         self.model.to(self.running.place)
 

@@ -11,7 +11,12 @@ from dr_lightning.generation.engine import Answer, Engine, Message, Request
 from dr_lightning.generation.engines import VLLM
 from dr_lightning.generation.sampling import Sampling
 from dr_lightning.models.vllm_runtime import VLLMRuntime
-from tests.tiny_models import REFUSES_SYSTEM, letter_tokenizer, save_llama
+from tests.tiny_models import (
+    REFUSES_SYSTEM,
+    TEMPLATE,
+    letter_tokenizer,
+    save_llama,
+)
 from tests.vllm_setting import ON_CPU, needs_vllm
 
 pytestmark = needs_vllm
@@ -27,6 +32,11 @@ def request(passage: str, seed: int = 0, shots: Sequence[Message] = SHOTS) -> Re
     return Request("question", "", passage, seed, tuple(shots), "Passage: {passage}")
 
 
+def write_model(folder: Path, template: str | None = TEMPLATE) -> Path:
+    """Narrow weights make all letters about as likely, newlines among them."""
+    return save_llama(folder, letter_tokenizer(template), initializer_range=0.02)
+
+
 def engine_of(folder: Path, **changed: int) -> VLLM:
     return VLLM(
         str(folder),
@@ -39,7 +49,7 @@ def engine_of(folder: Path, **changed: int) -> VLLM:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_llama(tmp_path_factory.mktemp("llm") / "tiny", letter_tokenizer())
+    return write_model(tmp_path_factory.mktemp("llm") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +154,7 @@ def test_answer_at_the_limit_is_told(folder: Path, engine: VLLM) -> None:
 def test_template_without_a_system_role_gets_the_prompt_in_the_first_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = save_llama(tmp_path / "tiny", letter_tokenizer(REFUSES_SYSTEM))
+    folder = write_model(tmp_path / "tiny", REFUSES_SYSTEM)
     asked = request("Bread rises.")
     content = "Write one query.\n\n" + SHOTS[1]["content"]
     chat = [Message(role="user", content=content), *asked.messages()[2:]]
@@ -153,7 +163,7 @@ def test_template_without_a_system_role_gets_the_prompt_in_the_first_message(
 
 
 def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
-    folder = save_llama(tmp_path / "tiny", letter_tokenizer(None))
+    folder = write_model(tmp_path / "tiny", None)
     with pytest.raises(ValueError, match="'tiny' has no chat template"):
         engine_of(folder).answer([request("Tea")])
 
@@ -161,7 +171,7 @@ def test_model_without_chat_template_is_refused(tmp_path: Path) -> None:
 def test_fingerprint_follows_weights_and_sampling_not_the_place(
     folder: Path, tmp_path: Path, engine: VLLM
 ) -> None:
-    again = save_llama(tmp_path / "tiny", letter_tokenizer())
+    again = write_model(tmp_path / "tiny")
     assert engine_of(again).fingerprint == engine.fingerprint
     assert engine_of(folder, max_tokens=21).fingerprint != engine.fingerprint
     weights = again / "model.safetensors"
