@@ -99,8 +99,12 @@ def save_qwen(folder: Path, tokenizer: PreTrainedTokenizerBase | None = None) ->
 def save_gemma(folder: Path) -> Path:
     """The same with a token at the beginning and capped logits."""
     tokenizer = bpe_tokenizer(begins=True)
-    capped = {"final_logit_softcapping": 3.0, "sliding_window": 64}
-    config = Gemma2Config(vocab_size=len(tokenizer), **capped, **SIZES)
+    config = Gemma2Config(
+        vocab_size=len(tokenizer),
+        final_logit_softcapping=3.0,
+        sliding_window=64,
+        **SIZES,
+    )
     return save(Gemma2ForCausalLM, config, tokenizer, folder)
 
 

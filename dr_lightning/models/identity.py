@@ -38,7 +38,7 @@ def model_identity(model: str, revision: str | None = None) -> str:
     """
     folder = Path(model)
     if not folder.is_dir():
-        from transformers.utils import cached_file  # heavy, not needed for `--help`
+        from transformers.utils.hub import cached_file  # heavy, not needed for `--help`
 
         config = cached_file(model, "config.json", revision=revision)
         return f"{model}@{Path(config).parent.name if config else revision}"
