@@ -52,8 +52,8 @@ def _embed(
     if not len(rows):  # DDP needs a gradient, be it zero, from every rank
         return _embed(encoder, texts, framing, np.zeros(1, np.int64), batching)[:0]
     parts = list(micro_batches(texts.padded_lengths(framing)[rows], batching.tokens))
-    padded = (texts.pad(rows[part], framing) for part in parts)
-    if batching.recompute and torch.is_grad_enabled():
+    padded = [texts.pad(rows[part], framing) for part in parts]
+    if batching.recompute:
         embedding = embed_recomputed(encoder, padded)
     else:
         embedding = torch.cat([encoder(*one) for one in padded])
