@@ -72,7 +72,7 @@ class _Recomputed(torch.autograd.Function):
         texts, start = sum(len(ids) for ids, _ in micro_batches), 0
         for ids, mask in micro_batches:
             with torch.autocast(**ctx.autocast):
-                part = encoder(ids, mask)
+                part: Tensor = encoder(ids, mask)
             if not start:
                 embeddings = part.new_empty((texts, part.shape[1]))
             embeddings[start : start + len(part)] = part
