@@ -26,11 +26,20 @@ def lock(folder: Path) -> Iterator[int]:
         The file descriptor that children have to inherit.
 
     Raises:
-        ValueError: If another run holds it; names its process and host.
+        ValueError: If another run holds it; names its process and host. Or if it cannot
+            be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        msg = (
+            f"{folder} cannot be written to ({error.strerror}). Give a work folder in "
+            "a place where you may write."
+        )
+        raise ValueError(msg) from error
+    with file:
         _take(file.fileno(), path)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")

@@ -73,3 +73,12 @@ def test_the_folder_can_be_taken_again_afterwards(tmp_path: Path) -> None:
     for _ in range(2):
         with lock(tmp_path / "new" / "folder"):
             pass
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ValueError, match=r"file cannot be written to \(File exists\)"),
+        lock(tmp_path / "file"),
+    ):
+        pytest.fail("it is a file")
