@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from dr_lightning.models.weights import PACKAGE
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
 
@@ -45,10 +46,15 @@ def layout_of(settings: Settings) -> Layout:
     Args:
         settings: What `options.read` gave.
     """
-    backbone = settings["student"]["init_args"]["backbone"]
-    name = settings["name"] or Path(backbone).name
+    name = settings["name"] or _own_name(settings["student"])
     split = (settings["test"] or {}).get("split")
     return Layout(Path(settings["work"]), name, split)
+
+
+def _own_name(student: dict[str, Any]) -> str:
+    """The model's name; of a folder that is merely called "model", the one above."""
+    path = Path(student["init_args"]["backbone"].removeprefix(PACKAGE))
+    return path.parent.name if path.name == "model" and path.parent.name else path.name
 
 
 def names(settings: Settings) -> list[str]:

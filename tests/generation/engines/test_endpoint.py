@@ -346,18 +346,23 @@ engine.answer([Request("question", "", "Tea.", seed) for seed in range(100)])
 
 def test_interrupt_stops_at_once_and_quietly(tmp_path: Path) -> None:
     """As Ctrl-C does: one traceback of an interrupt, none of the 32 requests."""
-    with serving(always(Reply(delay=20))) as server:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, server.url],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        )
-        deadline = time.monotonic() + 60
-        while len(server.bodies) < 32 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=10)
+    process = None
+    with serving(always(Reply(delay=120))) as server:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-c", SCRIPT, server.url],
+                stderr=subprocess.PIPE,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+            )
+            deadline = time.monotonic() + 60
+            while len(server.bodies) < 32 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=60)  # half of an answer's delay
+        finally:
+            if process is not None:
+                process.kill()
     assert process.returncode == -signal.SIGINT
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert "never retrieved" not in errors
