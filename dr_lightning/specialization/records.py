@@ -1,13 +1,16 @@
 """Whether a step is finished: its key, the record it left, and why it runs again."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dr_lightning
 from dr_lightning.artefacts import fingerprint, replacing
+from dr_lightning.models.identity import file_digest
 from dr_lightning.models.weights import PACKAGE, locate
 from dr_lightning.specialization.steps import Step
 
@@ -67,8 +70,8 @@ def expected(step: Step, work: Path) -> Record:
     """
     given = dict(_flat("", dict(step.options)))
     settings = json.loads(json.dumps(given).replace(f"{work}/", ""))
-    models = {f"model {name}": _stamp(path) for name, path in _models(given)}
-    reads = {_inside(path, work): fingerprint(path) for path in step.reads}
+    models = {f"model {name}": _content(path) for name, path in _models(given)}
+    reads = {_inside(path, work): _print(path) for path in step.reads}
     return Record(settings, reads | models, {})
 
 
@@ -82,7 +85,7 @@ def products(step: Step, work: Path) -> dict[str, str]:
     Raises:
         ValueError: If one is missing.
     """
-    return {_inside(path, work): fingerprint(path) for path in step.products}
+    return {_inside(path, work): _print(path) for path in step.products}
 
 
 def reason(step: Step, work: Path, wanted: Record, found: Record | None) -> str | None:
@@ -111,9 +114,21 @@ def reason(step: Step, work: Path, wanted: Record, found: Record | None) -> str 
         name = _inside(path, work)
         if not path.exists():
             return f"{name} is gone"
-        if fingerprint(path) != found.products.get(name):
+        if _print(path) != found.products.get(name):
             return f"{name} was changed by something else"
     return None
+
+
+def _print(path: Path) -> str:
+    """The fingerprint of a file or folder; taken once for each state of it."""
+    files = [path, *path.rglob("*")] if path.exists() else []
+    states = [(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return _print_of(path, tuple(states))
+
+
+@cache
+def _print_of(path: Path, state: tuple[tuple[Path, int, int], ...]) -> str:
+    return fingerprint(path)
 
 
 def _change(old: dict[str, Any], new: dict[str, Any]) -> str | None:
@@ -146,12 +161,12 @@ def _models(settings: dict[str, Any]) -> Iterator[tuple[str, Path]]:
                 yield name, path
 
 
-def _stamp(folder: Path) -> str:
-    """Changes when a model's files do; many gigabytes are not read for it."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    sizes = [(str(f.relative_to(folder)), f.stat().st_size) for f in files]
-    newest = max((file.stat().st_mtime_ns for file in files), default=0)
-    return f"{len(sizes)} files, {sum(size for _, size in sizes)} bytes, {newest}"
+def _content(folder: Path) -> str:
+    """Changes with any file of a model; digests of large ones are remembered."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("[!.]*") if path.is_file()):
+        digest.update(f"{file.relative_to(folder)} {file_digest(file)}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _inside(path: Path, work: Path) -> str:
