@@ -95,21 +95,8 @@ class TestSet:
             raise ValueError(msg)
 
 
-def specialize(
-    corpus: str,
-    work: Path,
-    student: Encoder,
-    teacher: Teacher,
-    llm: Engine,
-    budget: Budget | None = None,
-    test: TestSet | None = None,
-    fit: Path | None = None,
-    name: str | None = None,
-    template: str = PASSAGE_TEMPLATE,
-    cache: Path | None = None,
-    until: str | None = None,
-    plan: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Specialize:
     """Turn a corpus into a retriever that is better on it.
 
     Runs ingest, deduplicate, generate, retrieve, score, curate, fit, evaluate and a
@@ -139,21 +126,33 @@ def specialize(
         plan: Only tell what would be done and what it would cost here.
     """
 
+    corpus: str
+    work: Path
+    student: Encoder
+    teacher: Teacher
+    llm: Engine
+    budget: Budget | None = None
+    test: TestSet | None = None
+    fit: Path | None = None
+    name: str | None = None
+    template: str = PASSAGE_TEMPLATE
+    cache: Path | None = None
+    until: str | None = None
+    plan: bool = False
+
 
 def parser() -> ArgumentParser:
     """The parser of the command; nothing is instantiated, so no model is loaded."""
     made = ArgumentParser(
         prog="dr_lightning specialize",
-        description=(specialize.__doc__ or "").split("\n\n    Args:")[0],
+        description=(Specialize.__doc__ or "").split("\n\n    Args:")[0],
     )
     made.add_argument("--config", action="config", help="A YAML file of options.")
     made.add_argument(
         "--from", dest="start", type=str, help="The first step to run anew."
     )
     _import_classes()
-    made.add_function_arguments(
-        specialize, as_group=False, as_positional=False, sub_configs=True
-    )
+    made.add_class_arguments(Specialize, as_group=False, sub_configs=True)
     made.set_defaults(llm={"class_path": "Extractive"})
     for stage, options in STAGE_OPTIONS.items():
         function = getattr(import_module(f"dr_lightning.stages.{stage}"), stage)
