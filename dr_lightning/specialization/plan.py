@@ -13,7 +13,8 @@ from rich.table import Table
 from dr_lightning.specialization import records
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.probe import Rates, probe
-from dr_lightning.specialization.steps import Step, build, layout_of, names
+from dr_lightning.specialization.step import Step
+from dr_lightning.specialization.steps import build, layout_of, names
 
 TRAINING = 4
 """Costs of a passage in training, in encodings: forward, again, and backward twice."""

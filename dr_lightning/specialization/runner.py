@@ -11,7 +11,8 @@ from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.lock import lock
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.report import write_report
-from dr_lightning.specialization.steps import Step, build, layout_of, names
+from dr_lightning.specialization.step import Step
+from dr_lightning.specialization.steps import build, layout_of, names
 
 logger = logging.getLogger(__name__)
 

@@ -1,43 +1,17 @@
-"""The steps of `specialize`: each a command, its options, what it reads and makes."""
+"""The steps of `specialize`, in order, as they follow from its settings."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from dr_lightning.models.weights import PACKAGE
+from dr_lightning.specialization import comparing
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.step import Step, reading, texts
 
-DEPTH = 1000
-"""Passages of the runs that are compared: what `evaluate` itself would search for."""
 DEFAULT_FIT = Path(str(files("dr_lightning.specialization") / "fit.yaml"))
-
-
-@dataclass(frozen=True)
-class Step:
-    """One command.
-
-    Args:
-        name: What the user calls it.
-        command: A stage or a verb.
-        options: What its YAML holds.
-        reads: The files it reads.
-        products: What has to be there afterwards.
-        shared: Whether all students use the result.
-        extra: Options on the command line that change nothing of the result.
-        base: A config that is read before.
-    """
-
-    name: str
-    command: str
-    options: Mapping[str, Any]
-    reads: tuple[Path, ...]
-    products: tuple[Path, ...]
-    shared: bool = False
-    extra: tuple[str, ...] = ()
-    base: Path | None = None
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -63,8 +37,7 @@ def names(settings: Settings) -> list[str]:
     Args:
         settings: What `options.read` gave.
     """
-    test = settings["test"]
-    asked = test is not None and test["teacher_depth"] > 0
+    asked = comparing.asks_teacher(settings)
     return [name for name in _BUILDERS if asked or name != "teacher_run"]
 
 
@@ -114,7 +87,7 @@ def _generate(settings: Settings, layout: Layout) -> Step:
     return Step(
         name="generate",
         command="generate",
-        options=settings["generate"] | asked | _texts(files),
+        options=settings["generate"] | asked | texts(files),
         reads=(layout.corpus, layout.dropped),
         products=(layout.queries,),
         shared=True,
@@ -132,7 +105,7 @@ def _retrieve(settings: Settings, layout: Layout) -> Step:
     return Step(
         name="retrieve",
         command="retrieve",
-        options=settings["retrieve"] | _reading(settings) | asked | _texts(files) | out,
+        options=settings["retrieve"] | reading(settings) | asked | texts(files) | out,
         reads=tuple(files.values()),
         products=(layout.candidates,),
     )
@@ -151,7 +124,7 @@ def _score(settings: Settings, layout: Layout) -> Step:
     return Step(
         name="score",
         command="score",
-        options=settings["score"] | asked | depth | _texts(files) | out,
+        options=settings["score"] | asked | depth | texts(files) | out,
         reads=tuple(files.values()),
         products=(layout.teacher_scores,),
         extra=(f"--reuse=[{known}]",) if known else (),
@@ -164,7 +137,7 @@ def _curate(settings: Settings, layout: Layout) -> Step:
     return Step(
         name="curate",
         command="curate",
-        options=settings["curate"] | _texts(files) | {"out": str(layout.lists)},
+        options=settings["curate"] | texts(files) | {"out": str(layout.lists)},
         reads=tuple(files.values()),
         products=tuple(layout.lists / f"{name}.parquet" for name in made),
     )
@@ -175,12 +148,12 @@ def _fit(settings: Settings, layout: Layout) -> Step:
     corpus = layout.training_corpus
     lists = {part: layout.lists / f"{part}.parquet" for part in ("train", "dev")}
     files = {"corpus": corpus, "queries": queries, "qrels": qrels}
-    dev = {"name": "dev", **_texts(files)}
+    dev = {"name": "dev", **texts(files)}
     data = {
         "corpus": str(corpus),
-        "lists": _texts(lists),
+        "lists": texts(lists),
         "collections": {"validation": [dev], "test": []},
-        "reading": _reading(settings),
+        "reading": reading(settings),
     }
     logger = {"save_dir": str(layout.own), "name": layout.run.name, "version": ""}
     trainer = {
@@ -202,88 +175,6 @@ def _fit(settings: Settings, layout: Layout) -> Step:
     )
 
 
-def _run_of(
-    who: str, encoder: Callable[[Settings, Layout], Any]
-) -> Callable[[Settings, Layout], Step]:
-    """Builds the step that searches for the judged queries with an encoder."""
-
-    def build_run(settings: Settings, layout: Layout) -> Step:
-        queries, _ = layout.judged(settings["test"] is not None)
-        files = {"corpus": layout.corpus, "queries": queries}
-        kept = ("encoding", "search", "part_passages")
-        shaping = {name: settings["retrieve"][name] for name in kept}
-        asked = {"encoder": encoder(settings, layout), "depth": DEPTH}
-        out = layout.evaluation / f"{who}.parquet"
-        written = {"source_depth": None, "out": str(out)}
-        options = shaping | _reading(settings) | asked | _texts(files) | written
-        model = (layout.model,) if who == "specialised" else ()
-        return Step(
-            name=f"{who}_run",
-            command="retrieve",
-            options=options,
-            reads=(*files.values(), *model),
-            products=(out,),
-        )
-
-    return build_run
-
-
-def _teacher_run(settings: Settings, layout: Layout) -> Step:
-    queries, _ = layout.judged(tested=True)
-    base = layout.evaluation / "base.parquet"
-    files = {"candidates": base, "queries": queries, "corpus": layout.corpus}
-    out = layout.evaluation / "teacher.parquet"
-    asked = {key: settings[key] for key in ("teacher", "template")}
-    # All that is asked for is scored: nothing here is a training list.
-    depth = {"depth": settings["test"]["teacher_depth"], "fail_fast": False}
-    return Step(
-        name="teacher_run",
-        command="score",
-        options=asked | depth | _texts(files) | {"out": str(out)},
-        reads=tuple(files.values()),
-        products=(out,),
-    )
-
-
-def _evaluate(settings: Settings, layout: Layout) -> Step:
-    tested = settings["test"] is not None
-    queries, qrels = layout.judged(tested)
-    files = {"corpus": layout.corpus, "queries": queries, "qrels": qrels}
-    systems = ["base", "specialised"]
-    systems += ["teacher"] if "teacher_run" in names(settings) else []
-    runs = {name: layout.evaluation / f"{name}.parquet" for name in systems}
-    out = layout.evaluation / "comparison"
-    title = "test queries" if tested else "synthetic dev queries"
-    options = {
-        "collection": {"name": title, **_texts(files)},
-        "runs": [f"{name}={path}" for name, path in runs.items()],
-        "out": str(out),
-    }
-    return Step(
-        name="evaluate",
-        command="evaluate",
-        options=settings["evaluate"] | options,
-        reads=(*files.values(), *runs.values()),
-        products=(out / "metrics.json",),
-    )
-
-
-def _texts(files: Mapping[str, Path]) -> dict[str, str]:
-    return {name: str(path) for name, path in files.items()}
-
-
-def _reading(settings: Settings) -> dict[str, Any]:
-    return {"template": settings["template"], "cache": settings["cache"]}
-
-
-def _student(settings: Settings, layout: Layout) -> Any:
-    return settings["student"]
-
-
-def _specialised(settings: Settings, layout: Layout) -> dict[str, Any]:
-    return {"class_path": "Encoder", "init_args": {"backbone": str(layout.model)}}
-
-
 _BUILDERS: dict[str, Callable[[Settings, Layout], Step]] = {
     "ingest": _ingest,
     "deduplicate": _deduplicate,
@@ -292,8 +183,8 @@ _BUILDERS: dict[str, Callable[[Settings, Layout], Step]] = {
     "score": _score,
     "curate": _curate,
     "fit": _fit,
-    "base_run": _run_of("base", _student),
-    "specialised_run": _run_of("specialised", _specialised),
-    "teacher_run": _teacher_run,
-    "evaluate": _evaluate,
+    "base_run": comparing.run_of("base", comparing.student),
+    "specialised_run": comparing.run_of("specialised", comparing.specialised),
+    "teacher_run": comparing.teacher_run,
+    "evaluate": comparing.evaluate,
 }

@@ -13,7 +13,7 @@ from dr_lightning.specialization.records import (
     products,
     reason,
 )
-from dr_lightning.specialization.steps import Step
+from dr_lightning.specialization.step import Step
 
 
 @pytest.fixture

@@ -1,0 +1,51 @@
+"""One step of `specialize`: a command, its options, what it reads and makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dr_lightning.specialization.options import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Args:
+        name: What the user calls it.
+        command: A stage or a verb.
+        options: What its YAML holds.
+        reads: The files it reads.
+        products: What has to be there afterwards.
+        shared: Whether all students use the result.
+        extra: Options on the command line that change nothing of the result.
+        base: A config that is read before.
+    """
+
+    name: str
+    command: str
+    options: Mapping[str, Any]
+    reads: tuple[Path, ...]
+    products: tuple[Path, ...]
+    shared: bool = False
+    extra: tuple[str, ...] = ()
+    base: Path | None = None
+
+
+def texts(files: Mapping[str, Path]) -> dict[str, str]:
+    """Options that are paths, as YAML holds them.
+
+    Args:
+        files: Paths by the options' names.
+    """
+    return {name: str(path) for name, path in files.items()}
+
+
+def reading(settings: Settings) -> dict[str, Any]:
+    """Options of every step that reads texts.
+
+    Args:
+        settings: What `options.read` gave.
+    """
+    return {"template": settings["template"], "cache": settings["cache"]}
