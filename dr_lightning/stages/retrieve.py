@@ -98,6 +98,12 @@ def retrieve(
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
         folder = out.with_name(f"{out.stem}.parts")
         dense = DenseSearch(retriever, material, depth, folder, part_passages)
+    elif search is not None or encoding is not None:
+        msg = (
+            "search and encoding tell how an encoder searches, but got no encoder. "
+            "Give --encoder.backbone DIR, or leave them out."
+        )
+        raise ValueError(msg)
     retrievers = Retrievers(dense, bm25, given)
     retrievers.check(worker, negatives)
     asked = material.asked

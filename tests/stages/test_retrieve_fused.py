@@ -126,6 +126,8 @@ def test_negatives_are_filtered_after_the_run_is_judged(
         (["--bm25={}", "--fusion_k=0"], "fusion_k must be at least 1, but got 0"),
         (["--bm25={}", "--part_passages=0"], "part_passages must be at least 1"),
         (["--bm25={}", "--shard=1/2"], "there is no such search. Leave out --shard"),
+        (["--bm25={}", "--search=ExactSearch"], "but got no encoder"),
+        (["--bm25={}", "--encoding.precision=bf16"], "but got no encoder"),
         (["--bm25={}", "--template={body}"], "template must contain"),
         (
             ["--bm25={}", "--runs=x.trec", "--negatives.relative_margin=0.1"],
