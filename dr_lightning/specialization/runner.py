@@ -48,8 +48,12 @@ def _chosen(settings: Settings) -> list[str]:
             name = "--from" if option == "start" else "--until"
             msg = f"{name} must be one of {', '.join(known)}, but got {wanted!r}."
             raise ValueError(msg)
-    until = settings["until"]
-    return known if until is None else known[: known.index(until) + 1]
+    start, until = settings["start"], settings["until"]
+    chosen = known if until is None else known[: known.index(until) + 1]
+    if start is not None and start not in chosen:
+        msg = f"--from {start} comes after --until {until}. Name an earlier step."
+        raise ValueError(msg)
+    return chosen
 
 
 def _run_step(step: Step, layout: Layout, anew: bool, descriptor: int) -> None:

@@ -239,6 +239,7 @@ def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
     [
         (["--until", "bake"], "--until must be one of ingest, .* but got 'bake'"),
         (["--from", "bake"], "--from must be one of"),
+        (["--from", "fit", "--until", "score"], "--from fit comes after --until sco"),
         (["--budget.queries", "0"], "budget.queries must be at least 1, but got 0"),
         (["--budget.candidates", "3"], "min_candidates asks for 4"),
         (["--test.split", "test", "--test.queries", "q"], "either split, or queries"),
