@@ -26,6 +26,7 @@ FLOORS = [
     },
     {"manifest"},
     {"artefacts"},
+    {"inputs"},
     {"curation", "trec"},
     {"models", "sources"},
     {"data", "export", "generation", "retrieval", "scoring"},

@@ -8,6 +8,7 @@ import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.collections import scan_corpus
+from dr_lightning.inputs import named, read_queries
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
 
@@ -17,22 +18,22 @@ class Material:
 
     Args:
         corpus: The corpus artefact.
-        queries: The queries artefact.
+        queries: Files of queries, at least one.
         dropped: What `deduplicate` dropped; null = nothing.
         template: Joins title and text.
         cache: Folder of token stores; null = the user's cache folder.
     """
 
     corpus: Path
-    queries: Path
+    queries: list[Path]
     dropped: Path | None = None
     template: str = PASSAGE_TEMPLATE
     cache: Path | None = None
 
     @cached_property
     def asked(self) -> pl.DataFrame:
-        """The queries."""
-        return artefacts.read(self.queries, schemas.QUERIES)
+        """The queries of all files."""
+        return read_queries(self.queries)
 
     @cached_property
     def passage_id(self) -> pl.Series:
@@ -67,5 +68,5 @@ class Material:
     @property
     def inputs(self) -> dict[str, Path]:
         """Name and path of what is read, for manifests and keys."""
-        named = {"corpus": self.corpus, "queries": self.queries}
-        return named | ({} if self.dropped is None else {"dropped": self.dropped})
+        read = {"corpus": self.corpus} | named("queries", self.queries)
+        return read | ({} if self.dropped is None else {"dropped": self.dropped})

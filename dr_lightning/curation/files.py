@@ -17,6 +17,7 @@ from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
 from dr_lightning.curation.scores import average_teachers
 from dr_lightning.curation.split import split_lists
 from dr_lightning.curation.statistics import drop_counts, list_statistics
+from dr_lightning.inputs import as_list, named, read_queries
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +63,10 @@ def curate(
             output exists and may not be replaced, or no list is left.
     """
     started = time.monotonic()
-    teachers = _several(teacher_scores)
+    teachers = as_list(teacher_scores)
     paths = {name: out / f"{name}.parquet" for name in OUTPUTS}
     _check_options(teachers, candidates, list(paths.values()), overwrite)
-    asked = _read_queries(_several(queries))
+    asked = read_queries(as_list(queries))
     judgements = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
     made, extra = _make_lists(asked, teachers, candidates, judgements, rules)
     _check_any_left(made)
@@ -73,10 +74,10 @@ def curate(
     manifest = artefacts.Manifest(
         stage="curate",
         settings=asdict(rules) | {"dev_share": dev_share, "seed": seed},
-        inputs=_named("queries", _several(queries))
-        | _named("teacher_scores", teachers)
-        | _named("candidates", _several(candidates))
-        | _named("qrels", _several(qrels)),
+        inputs=named("queries", as_list(queries))
+        | named("teacher_scores", teachers)
+        | named("candidates", as_list(candidates))
+        | named("qrels", as_list(qrels)),
         counts={"queries": len(asked), "train": len(train), "dev": len(dev)},
         dropped=drop_counts(made.judged),
         extra=extra | {"query_types": list_statistics(made)},
@@ -87,19 +88,6 @@ def curate(
     for (name, schema), frame in zip(OUTPUTS.items(), frames, strict=True):
         artefacts.write(frame, paths[name], schema, manifest, overwrite)
     _log(made, train, dev, out)
-
-
-def _several(paths: list[Path] | Path | None) -> list[Path]:
-    if paths is None:
-        return []
-    return [paths] if isinstance(paths, Path) else paths
-
-
-def _named(name: str, paths: list[Path]) -> dict[str, Path]:
-    """Names for the manifest: `queries`, or `queries_1`, `queries_2` of several."""
-    if len(paths) == 1:
-        return {name: paths[0]}
-    return {f"{name}_{index}": path for index, path in enumerate(paths, start=1)}
 
 
 def _check_options(
@@ -115,22 +103,6 @@ def _check_options(
         raise ValueError(msg)
     for path in outputs:
         artefacts.refuse_existing(path, overwrite)
-
-
-def _read_queries(paths: list[Path]) -> pl.DataFrame:
-    """All queries, in the order of the files; an id may stand in one only."""
-    if not paths:
-        msg = "queries names no file. Give at least one, written by `ingest`."
-        raise ValueError(msg)
-    frame = pl.concat([artefacts.read(path, schemas.QUERIES) for path in paths])
-    repeated = frame.filter(pl.col("query_id").is_duplicated())
-    if len(repeated):
-        msg = (
-            f"query {repeated['query_id'][0]!r} stands in more than one of "
-            f"{', '.join(map(str, paths))}. Give each query once."
-        )
-        raise ValueError(msg)
-    return frame
 
 
 def _make_lists(

@@ -15,8 +15,9 @@ def read_known(
     """Reads earlier scores that hold for this run as well.
 
     They were given by the same teacher to the same texts: same fingerprint, queries,
-    corpus and template. Other candidates, another depth and fail-fast scoring make no
-    difference to the score of a pair.
+    corpus and template. Of several files of queries, one of the two runs may have more
+    than the other: each id has one text in it. Other candidates, another depth and
+    fail-fast scoring make no difference to the score of a pair.
 
     Args:
         paths: Teacher scores with their manifests.
@@ -31,9 +32,10 @@ def read_known(
     """
     if not paths:
         return None
-    wanted = {name: str(settings[name]) for name in ("queries", "corpus", "template")}
+    wanted = {name: settings[name] for name in ("corpus", "template")}
+    wanted |= {"teacher": teacher_fingerprint, "queries": _queries(settings)}
     for path in paths:
-        _check_same(path, {"teacher": teacher_fingerprint, **wanted})
+        _check_same(path, wanted)
     frames = [artefacts.read(path, schemas.TEACHER_SCORES) for path in paths]
     return pl.concat(frames)
 
@@ -59,7 +61,19 @@ def lookup(known: pl.DataFrame, pairs: pl.DataFrame) -> pl.Series:
     return joined["teacher_score"]
 
 
-def _check_same(path: Path, wanted: Mapping[str, str]) -> None:
+def _queries(prints: Mapping[str, Any]) -> tuple[str, ...]:
+    """Fingerprints of the files of queries, among those of all inputs."""
+    return tuple(str(prints[name]) for name in prints if name.startswith("queries"))
+
+
+def _alike(told: Any, wanted: Any) -> bool:
+    """Whether two values are equal, or one has all files that the other has."""
+    if not (told and isinstance(told, tuple)):
+        return bool(told == wanted)
+    return {*told} <= {*wanted} or {*told} >= {*wanted}
+
+
+def _check_same(path: Path, wanted: Mapping[str, Any]) -> None:
     manifest = artefacts.read_manifest(path)
     if not manifest:
         msg = (
@@ -69,12 +83,12 @@ def _check_same(path: Path, wanted: Mapping[str, str]) -> None:
         raise ValueError(msg)
     told = {
         "teacher": manifest["extra"].get("teacher_fingerprint"),
-        "queries": manifest["inputs"].get("queries"),
+        "queries": _queries(manifest["inputs"]),
         "corpus": manifest["inputs"].get("corpus"),
         "template": manifest["settings"].get("template"),
     }
     for name, value in wanted.items():
-        if told[name] != value:
+        if not _alike(told[name], value):
             msg = (
                 f"{path}: cannot be reused, its {name} is another one: {told[name]!r}, "
                 f"but this run's is {value!r}. Leave the file out of `reuse`, or "

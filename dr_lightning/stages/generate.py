@@ -18,6 +18,7 @@ from dr_lightning.generation.removal import without_pieces
 from dr_lightning.generation.requests import Amounts
 from dr_lightning.generation.summary import by_type, drop_counts, rates, told
 from dr_lightning.generation.work import Work, make_work
+from dr_lightning.generation.writer import check_writer, with_writer
 from dr_lightning.generation.writing import write_parts
 from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.texts import check_template
@@ -43,6 +44,7 @@ def generate(
     seed: int = 13,
     template: str = TEMPLATE,
     cleaning: CleaningRules = DEFAULT_CLEANING,
+    writer: str | None = None,
     part_queries: int = 256,
     shard: str = "1/1",
     overwrite: bool = False,
@@ -81,6 +83,9 @@ def generate(
         seed: Of all draws.
         template: Joins title and text of a passage, as the engine reads it.
         cleaning: Which answers are dropped.
+        writer: A name, where several engines write for one corpus: it stands ahead of
+            query ids and types, so that `claim` of two engines is told apart and their
+            files may be used together. Null = ids and types as they are.
         part_queries: Queries a part: what a stop loses at most, and what batches are
             formed from.
         shard: Which worker of how many, such as 2/4.
@@ -93,6 +98,7 @@ def generate(
     started = time.monotonic()
     worker = Shard.parse(shard)
     check_template(template)
+    check_writer(writer)
     _check_out(out, corpus, overwrite)
     engine = Extractive() if engine is None else engine
     amounts = Amounts(passages, types_per_passage, per_type, queries, seed)
@@ -119,10 +125,11 @@ def generate(
         left = len(parts.todo(Shard()))
         logger.info("generate: worker %s is done, %d parts are left", worker, left)
         return
-    found, taken_out = without_pieces(source, work.cleaned(parts.read(), cleaning))
+    found = with_writer(work.cleaned(parts.read(), cleaning), writer)
+    found, taken_out = without_pieces(source, found)
     manifest = artefacts.Manifest(
         stage="generate",
-        settings=settings | _told_settings(engine, cleaning),
+        settings=settings | {"writer": writer} | _told_settings(engine, cleaning),
         inputs=inputs,
         counts=_counts(work, found),
         dropped=drop_counts(found),

@@ -14,6 +14,7 @@ from dr_lightning.candidates.material import Material
 from dr_lightning.candidates.positives import find_positives
 from dr_lightning.candidates.report import each_retriever, log_counts, quality
 from dr_lightning.candidates.retrievers import Found, Retrievers
+from dr_lightning.inputs import as_list
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.parts import Shard
 from dr_lightning.retrieval import Encoding, Retriever
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def retrieve(
     corpus: Path,
-    queries: Path,
+    queries: list[Path] | Path,
     out: Path,
     encoder: Encoder | None = None,
     bm25: BM25 | None = None,
@@ -58,7 +59,7 @@ def retrieve(
 
     Args:
         corpus: The corpus artefact.
-        queries: The queries artefact.
+        queries: Queries; several files are joined.
         out: Where the run goes, a parquet file.
         encoder: The student before training, or any other; `--encoder.backbone DIR`.
         bm25: Settings of BM25; `--bm25 '{}'` takes them as they are.
@@ -91,8 +92,8 @@ def retrieve(
     numbers = {"depth": depth, "source_depth": source_depth, "fusion_k": fusion_k}
     numbers |= {"part_passages": part_passages}
     _check_options(out, numbers, overwrite)
-    given = [runs] if isinstance(runs, Path) else runs or []
-    material = Material(corpus, queries, dropped, check_template(template), cache)
+    given, asking = as_list(runs), as_list(queries)
+    material = Material(corpus, asking, dropped, check_template(template), cache)
     dense = None
     if encoder is not None:
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning import artefacts, schemas
+from dr_lightning.inputs import as_list, named, read_queries
 
 # Imported with all teachers, so that their bare names work on the command line.
 from dr_lightning.models.teachers import Teacher
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def score(
     candidates: Path,
-    queries: Path,
+    queries: list[Path] | Path,
     corpus: Path,
     out: Path,
     teacher: Teacher,
@@ -45,7 +46,7 @@ def score(
 
     Args:
         candidates: A run, such as the student's; the best `depth` are scored.
-        queries: Queries with their texts.
+        queries: Queries with their texts; several files are joined.
         corpus: Passages with their texts.
         out: Teacher scores to write, a parquet file.
         teacher: The model that scores.
@@ -80,11 +81,12 @@ def score(
     run = artefacts.read(candidates, schemas.RUN).with_columns(
         pl.col("passage_id", "score").list.head(depth)
     )
-    asked = artefacts.read(queries, schemas.QUERIES)
+    asked = read_queries(as_list(queries))
     judged = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
     added = relevant_ids(judged) if judged is not None and add_relevant else None
     work = candidate_lists(run, asked, corpus, template, added)
-    inputs = {"candidates": candidates, "queries": queries, "corpus": corpus}
+    inputs = {"candidates": candidates} | named("queries", as_list(queries))
+    inputs |= {"corpus": corpus}
     _check_any_left(work, inputs)
     inputs |= _further_inputs(qrels, reuse or [])
     settings = {
@@ -145,10 +147,10 @@ def _check_options(
 def _check_any_left(work: CandidateLists, inputs: dict[str, Path]) -> None:
     if work.lists.is_empty():
         reasons = ", ".join(f"{n} x {why}" for why, n in work.dropped.items() if n)
+        candidates, *others = map(str, inputs.values())
         msg = (
-            f"nothing to score in {inputs['candidates']} ({reasons or 'it is empty'}). "
-            f"Give the queries and the corpus that it was made from; got "
-            f"{inputs['queries']} and {inputs['corpus']}."
+            f"nothing to score in {candidates} ({reasons or 'it is empty'}). Give the "
+            f"queries and the corpus that it was made from; got {', '.join(others)}."
         )
         raise ValueError(msg)
 

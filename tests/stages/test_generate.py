@@ -236,6 +236,29 @@ def test_nothing_written_is_said_not_raised(files: dict[str, Any]) -> None:
     assert manifest(files)["dropped"] == {"empty": 12, "passage without text": 1}
 
 
+def test_a_writer_s_name_tells_its_queries_from_those_of_another(
+    files: dict[str, Any],
+) -> None:
+    generate(**files, types=["keywords", "cloze"])
+    plain = read(files)
+    files["out"] = files["out"].with_name("rules.parquet")
+    generate(**files, types=["keywords", "cloze"], writer="rules")
+    told = read(files)
+    same = ["text", "source_passage_id"]
+    assert told.select(same).equals(plain.select(same))
+    for column in ("query_id", "query_type"):
+        assert told[column].to_list() == [f"rules-{text}" for text in plain[column]]
+    assert manifest(files)["extra"]["types"].keys() == {"rules-keywords", "rules-cloze"}
+
+
+@pytest.mark.parametrize("name", ["", "my_rules", "a/b", "-a"])
+def test_a_writer_s_name_must_fit_into_ids_and_files(
+    name: str, files: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=f"letters, digits, - and .*{name!r}"):
+        generate(**files, writer=name)
+
+
 def test_extractive_is_the_default_and_takes_sentences_out(
     files: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,33 @@ def test_each_query_gets_its_best_passages(
     assert manifest["extra"] == pytest.approx(told)
 
 
+def test_queries_of_several_files_are_searched_for_as_those_of_one(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    whole = retrieve(tiny, model, tmp_path / "whole.parquet")
+    queries = artefacts.read(tiny / "queries.parquet", schemas.QUERIES)
+    files = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
+    for part, path in zip((queries[:10], queries[10:]), files, strict=True):
+        artefacts.write(part, path, schemas.QUERIES, artefacts.Manifest(stage="test"))
+    out = tmp_path / "joined.parquet"
+    option = f"--queries=[{files[0]},{files[1]}]"
+    run = retrieve(tiny, model, out, option)
+    assert run["query_id"].equals(whole["query_id"])
+    assert run["passage_id"].equals(whole["passage_id"])
+    inputs = artefacts.read_manifest(out)["inputs"]
+    assert inputs.keys() == {"corpus", "queries_1", "queries_2"}
+
+
+def test_an_id_in_two_files_of_queries_is_refused(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    path = tiny / "queries.parquet"
+    with pytest.raises(
+        ValueError, match=r"more than one of .* `generate --writer NAME`"
+    ):
+        retrieve(tiny, model, tmp_path / "no.parquet", f"--queries=[{path},{path}]")
+
+
 def test_a_synthetic_query_must_find_its_own_passage(
     tiny: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -161,6 +161,33 @@ def test_another_student_s_scores_are_reused(
     assert len(teacher.seen) == given - counts["pairs_reused"]
 
 
+def test_scores_of_one_of_two_files_of_queries_are_reused(
+    files: dict[str, Any], table: dict[Pair, float], tmp_path: Path
+) -> None:
+    """And the other way round; but not those of a file that this run lacks."""
+    queries = artefacts.read(files["queries"], schemas.QUERIES)
+    parts = [queries[:20], queries[20:40], queries[40:]]
+    a, b, c = (
+        save(part, tmp_path / f"part{row}.parquet", schemas.QUERIES)
+        for row, part in enumerate(parts)
+    )
+
+    def scored(name: str, asked: list[Path], **more: Any) -> tuple[Path, int]:
+        path, teacher = out(files, name), Table(table)
+        score(**files | {"queries": asked}, out=path, teacher=teacher, **more)
+        return path, len(teacher.seen)
+
+    one, _ = scored("one", [a])
+    both, given = scored("both", [a, b])
+    reused, left = scored("reused", [a, b], reuse=[one])
+    assert reused.read_bytes() == both.read_bytes()
+    assert left < given
+    _, left = scored("part", [a], reuse=[both])
+    assert left == 0
+    with pytest.raises(ValueError, match="cannot be reused, its queries"):
+        scored("other", [a, c], reuse=[both])
+
+
 def test_reusing_its_own_scores_asks_for_nothing(
     files: dict[str, Any], table: dict[Pair, float]
 ) -> None:
