@@ -16,6 +16,7 @@ from dr_lightning.specialization.plan import show_plan
 from dr_lightning.specialization.runner import run as run_steps
 from dr_lightning.specialization.steps import build
 from dr_lightning.specialization.student import load_student
+from dr_lightning.specialization.writers import writers
 from dr_lightning.training import run as run_verb
 
 EXPORTER = "ExportEncoder"
@@ -41,8 +42,9 @@ def run(args: Sequence[str]) -> None:
 
 
 def _check_models(settings: Settings) -> None:
-    for part in ("teacher", "llm"):
-        model = settings[part].get("init_args", {}).get("model")
+    engines = [own["engine"] for own in writers(settings).values()]
+    for part in (settings["teacher"], *engines):
+        model = part.get("init_args", {}).get("model")
         if isinstance(model, str):
             locate(model)
     load_student(settings)  # small beside the others, and soon needed

@@ -12,11 +12,13 @@ class Layout:
         work: The folder.
         student: Name of the student's folder in it.
         split: The test split that `ingest` reads; null = a file of test queries.
+        writers: Names of the writers beside `llm`.
     """
 
     work: Path
     student: str
     split: str | None = None
+    writers: tuple[str, ...] = ()
 
     @property
     def ingested(self) -> Path:
@@ -34,15 +36,36 @@ class Layout:
         return self.work / "unique" / "dropped.parquet"
 
     @property
-    def queries(self) -> Path:
-        """The written queries."""
-        return self.work / "queries.parquet"
+    def queries(self) -> list[Path]:
+        """The written queries, a file a writer; the first one has no name."""
+        return [self.queries_of(None), *map(self.queries_of, self.writers)]
+
+    def queries_of(self, writer: str | None) -> Path:
+        """The queries of a writer.
+
+        Args:
+            writer: Its name; null = the one that `llm` names.
+        """
+        if writer is None:
+            return self.work / "queries.parquet"
+        return self.work / "queries" / f"{writer}.parquet"
+
+    def corpus_for(self, out: Path) -> Path:
+        """What a writer reads: the corpus as those before it left it.
+
+        Args:
+            out: Its queries.
+        """
+        return self._left_by(self.queries[: self.queries.index(out)])
 
     @property
     def training_corpus(self) -> Path:
         """The corpus without the sentences that became queries, where there are any."""
-        beside = self.work / "queries_corpus.parquet"
-        return beside if beside.is_file() else self.corpus
+        return self._left_by(self.queries)
+
+    def _left_by(self, written: list[Path]) -> Path:
+        beside = [path.with_name(f"{path.stem}_corpus.parquet") for path in written]
+        return next((path for path in reversed(beside) if path.is_file()), self.corpus)
 
     @property
     def own(self) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from dr_lightning.generation.engine import Engine
+from dr_lightning.generation.writer import check_writer
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.teachers import Teacher
 from dr_lightning.texts import PASSAGE_TEMPLATE
@@ -43,8 +44,8 @@ class Budget:
     """How much work a run may be.
 
     Args:
-        queries: Queries that are asked of the engine, over all types; every passage
-            gets one before any gets a second.
+        queries: Queries that are asked of `llm`, over all types; every passage gets
+            one before any gets a second.
         candidates: Passages a query that the teacher looks at; 100 in arXiv 2502.19712.
         epochs: Passes over the training lists, at most.
     """
@@ -59,6 +60,25 @@ class Budget:
             if value < 1:
                 msg = f"budget.{name} must be at least 1, but got {value}."
                 raise ValueError(msg)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A further writer of queries, beside `llm`.
+
+    Other options of `generate` are those of the run.
+
+    Args:
+        llm: What writes the queries.
+        queries: Queries that are asked of it.
+        types: Its query types; null = all that the engine brings.
+        per_type: Queries for each passage and type.
+    """
+
+    llm: Engine
+    queries: int = 6000
+    types: list[str] | None = None
+    per_type: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,6 +134,9 @@ class Specialize:
         student: The model to specialise.
         teacher: The model that judges candidates.
         llm: What writes the queries; `Extractive` needs no model.
+        more_queries: Further writers by name, such as `{rules: {llm: Extractive}}`
+            beside a chat model. Their queries go on together with those of `llm`; a
+            name stands ahead of its query types.
         budget: How much of it.
         test: Queries with judgements; null = the report tells of the synthetic dev
             queries alone, and says so.
@@ -131,6 +154,7 @@ class Specialize:
     student: Encoder
     teacher: Teacher
     llm: Engine
+    more_queries: dict[str, Writer] | None = None
     budget: Budget | None = None
     test: TestSet | None = None
     fit: Path | None = None
@@ -186,6 +210,8 @@ def read(args: Sequence[str]) -> Settings:
         settings["test"] = json.loads(
             json.dumps(vars(TestSet(**settings["test"])), default=str)
         )
+    for name in settings["more_queries"] or {}:
+        check_writer(name)
     _check_depth(settings)
     return settings
 

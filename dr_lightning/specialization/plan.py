@@ -12,9 +12,10 @@ from rich.table import Table
 
 from dr_lightning.specialization import records
 from dr_lightning.specialization.options import Settings
-from dr_lightning.specialization.probe import Rates, probe
+from dr_lightning.specialization.probe import Rates, WriterRates, probe
 from dr_lightning.specialization.step import Step
 from dr_lightning.specialization.steps import build, layout_of, names
+from dr_lightning.specialization.writers import writers
 
 TRAINING = 4
 """Costs of a passage in training, in encodings: forward, again, and backward twice."""
@@ -73,9 +74,13 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
         rates: What the probe measured.
     """
     budget, test = settings["budget"], settings["test"]
-    most = rates.unique * rates.types * settings["generate"]["per_type"]
-    queries = min(budget["queries"], most)
-    read, written = rates.tokens_read * queries, rates.tokens_written * queries
+    asked = {
+        name: min(
+            own["queries"], rates.unique * rates.writers[name].types * own["per_type"]
+        )
+        for name, own in writers(settings).items()
+    }
+    queries = sum(asked.values())
     pairs = queries * min(budget["candidates"], rates.passages)
     shown = budget["epochs"] * queries * _list_length(settings)
     encode = rates.passages * rates.encode_seconds
@@ -83,10 +88,7 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
     return {
         "ingest": Cost(f"{rates.passages:,} passages", 0.0),
         "deduplicate": Cost(f"{rates.unique:,} of them left", 0.0),
-        "generate": Cost(
-            f"{queries:,} queries; {read:,.0f} tokens read, {written:,.0f} written",
-            queries * rates.query_seconds,
-        ),
+        **{name: _writing(n, rates.writers[name]) for name, n in asked.items()},
         "retrieve": Cost(f"{rates.passages:,} passages to encode", encode),
         "score": Cost(
             f"{pairs:,} pairs, less what fail-fast saves", pairs * rates.pair_seconds
@@ -101,6 +103,12 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
             f"{judged:,} pairs of test queries", judged * rates.pair_seconds
         ),
     }
+
+
+def _writing(queries: int, rates: WriterRates) -> Cost:
+    read, written = rates.tokens_read * queries, rates.tokens_written * queries
+    tokens = f"; {read:,.0f} tokens read, {written:,.0f} written" if read else ""
+    return Cost(f"{queries:,} queries{tokens}", queries * rates.query_seconds)
 
 
 def _list_length(settings: Settings) -> int:

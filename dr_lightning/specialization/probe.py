@@ -1,6 +1,7 @@
 """What each kind of work costs on this machine, measured on a few passages."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,42 @@ from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.steps import build, layout_of
 from dr_lightning.specialization.student import load_student
+from dr_lightning.specialization.writers import writers
 
 PASSAGES = 64
 """Passages of the probe: little work, but lengths of all kinds."""
 QUERIES = 12
 CANDIDATES = 8
+
+
+@dataclass(frozen=True)
+class WriterRates:
+    """What a query of one writer takes.
+
+    Args:
+        types: Query types.
+        tokens_read: Tokens that the engine reads for a query; 0 of a rule.
+        tokens_written: Tokens that it writes for a query.
+        query_seconds: Seconds a query, the engine's start left out.
+    """
+
+    types: int
+    tokens_read: float
+    tokens_written: float
+    query_seconds: float
+
+    @classmethod
+    def of(cls, queries: Path) -> "WriterRates":
+        """Those that a manifest of `generate` tells.
+
+        Args:
+            queries: The written queries.
+        """
+        written = artefacts.read_manifest(queries)
+        asked = max(written["counts"]["asked"], 1)
+        taken = ("prompt_tokens", "tokens", "engine_seconds")
+        rates = (written["extra"][name] / asked for name in taken)
+        return cls(len(written["settings"]["types"]), *rates)
 
 
 @dataclass(frozen=True)
@@ -28,22 +60,16 @@ class Rates:
     Args:
         passages: Passages of the corpus.
         unique: Those that queries may be written for.
-        types: Query types.
         test_queries: Queries of the test set; 0 without one.
-        tokens_read: Tokens that the engine reads for a query; 0 of a rule.
-        tokens_written: Tokens that it writes for a query.
-        query_seconds: Seconds a query, the engine's start left out.
+        writers: What a query takes, by the writer's step.
         encode_seconds: Seconds the student takes for a passage.
         pair_seconds: Seconds the teacher takes for a pair.
     """
 
     passages: int
     unique: int
-    types: int
     test_queries: int
-    tokens_read: float
-    tokens_written: float
-    query_seconds: float
+    writers: Mapping[str, WriterRates]
     encode_seconds: float
     pair_seconds: float
 
@@ -64,20 +90,16 @@ def probe(settings: Settings, folder: Path) -> Rates:
     corpus = layout_of(whole).corpus
     unique = artefacts.read_manifest(layout_of(whole).dropped)["counts"]["written"]
     few = _few(whole, _sample(corpus, folder), folder)
-    for name in ("ingest", "deduplicate", "generate", "retrieve", "score"):
+    writing = list(writers(few))
+    for name in ("ingest", "deduplicate", *writing, "retrieve", "score"):
         _run(name, few)
     made = layout_of(few)
-    written = artefacts.read_manifest(made.queries)
     scored = artefacts.read_manifest(made.teacher_scores)["extra"]
-    asked = max(written["counts"]["asked"], 1)
     return Rates(
         passages=_rows(corpus, schemas.CORPUS),
         unique=int(unique),
-        types=len(written["settings"]["types"]),
         test_queries=_test_queries(whole),
-        tokens_read=written["extra"]["prompt_tokens"] / asked,
-        tokens_written=written["extra"]["tokens"] / asked,
-        query_seconds=written["extra"]["engine_seconds"] / asked,
+        writers=dict(zip(writing, map(WriterRates.of, made.queries), strict=True)),
         encode_seconds=_encode_seconds(settings, made, folder),
         pair_seconds=1 / scored["pairs_per_second"],
     )
@@ -86,7 +108,11 @@ def probe(settings: Settings, folder: Path) -> Rates:
 def _few(settings: Settings, corpus: Path, folder: Path) -> Settings:
     """The same run on a few passages, with nothing given up: all is to be timed."""
     least = {"queries": QUERIES, "candidates": CANDIDATES}
+    more = settings["more_queries"] or {}
     return settings | {
+        "more_queries": {
+            name: own | {"queries": QUERIES} for name, own in more.items()
+        },
         "work": str(folder / "few"),
         "corpus": str(corpus),
         "test": None,

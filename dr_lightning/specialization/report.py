@@ -9,12 +9,13 @@ import polars as pl
 
 from dr_lightning.analysis.significance import compare
 from dr_lightning.artefacts import read_manifest, replacing
+from dr_lightning.inputs import read_queries
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.records import Record
 from dr_lightning.specialization.steps import build, layout_of, names
 
-SAMPLES = 3
+SAMPLES = 10
 """Queries of each type that the report shows."""
 SYNTHETIC = (
     "There are no judged queries: these are the synthetic dev queries, whose one "
@@ -117,7 +118,9 @@ def _types(layout: Layout) -> Iterator[str]:
 
 
 def _samples(layout: Layout) -> Iterator[str]:
-    frame = pl.read_parquet(layout.queries)
+    # Ids are hashes: in their order the first ones are drawn from the whole corpus, the
+    # same each time.
+    frame = read_queries(layout.queries).sort("query_id")
     yield from ("## Queries as they came out", "")
     for query_type in frame["query_type"].unique().sort():
         of_type = frame.filter(pl.col("query_type") == query_type)

@@ -1,6 +1,8 @@
 """The steps of `specialize`, in order, as they follow from its settings."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from dr_lightning.models.weights import PACKAGE
 from dr_lightning.specialization import comparing
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.reuse import reusable
 from dr_lightning.specialization.step import Step, reading, texts
+from dr_lightning.specialization.writers import writers
 
 DEFAULT_FIT = Path(str(files("dr_lightning.specialization") / "fit.yaml"))
 
@@ -22,7 +26,8 @@ def layout_of(settings: Settings) -> Layout:
     """
     name = settings["name"] or _own_name(settings["student"])
     split = (settings["test"] or {}).get("split")
-    return Layout(Path(settings["work"]), name, split)
+    writers = tuple(settings["more_queries"] or ())
+    return Layout(Path(settings["work"]), name, split, writers)
 
 
 def _own_name(student: dict[str, Any]) -> str:
@@ -38,7 +43,7 @@ def names(settings: Settings) -> list[str]:
         settings: What `options.read` gave.
     """
     asked = comparing.asks_teacher(settings)
-    return [name for name in _BUILDERS if asked or name != "teacher_run"]
+    return [name for name in _builders(settings) if asked or name != "teacher_run"]
 
 
 def build(name: str, settings: Settings) -> Step:
@@ -48,7 +53,7 @@ def build(name: str, settings: Settings) -> Step:
         name: One of `names`.
         settings: What `options.read` gave.
     """
-    return _BUILDERS[name](settings, layout_of(settings))
+    return _builders(settings)[name](settings, layout_of(settings))
 
 
 def _ingest(settings: Settings, layout: Layout) -> Step:
@@ -81,64 +86,64 @@ def _deduplicate(settings: Settings, layout: Layout) -> Step:
     )
 
 
-def _generate(settings: Settings, layout: Layout) -> Step:
-    asked = {"engine": settings["llm"], "queries": settings["budget"]["queries"]}
-    files = {"corpus": layout.corpus, "dropped": layout.dropped, "out": layout.queries}
+def _generate(name: str, settings: Settings, layout: Layout) -> Step:
+    own = writers(settings)[name]
+    out = layout.queries_of(own.get("writer"))
+    files = {"corpus": layout.corpus_for(out), "dropped": layout.dropped}
     return Step(
-        name="generate",
+        name=name,
         command="generate",
-        options=settings["generate"] | asked | texts(files),
-        reads=(layout.corpus, layout.dropped),
-        products=(layout.queries,),
+        options=settings["generate"] | own | texts(files) | {"out": str(out)},
+        reads=tuple(files.values()),
+        products=(out,),
         shared=True,
     )
 
 
 def _retrieve(settings: Settings, layout: Layout) -> Step:
-    files = {
-        "corpus": layout.training_corpus,
-        "queries": layout.queries,
-        "dropped": layout.dropped,
-    }
+    files = {"corpus": layout.training_corpus, "dropped": layout.dropped}
     asked = {"encoder": settings["student"], "depth": settings["budget"]["candidates"]}
-    out = {"out": str(layout.candidates)}
+    asked |= _queries(layout) | {"out": str(layout.candidates)}
     return Step(
         name="retrieve",
         command="retrieve",
-        options=settings["retrieve"] | reading(settings) | asked | texts(files) | out,
-        reads=tuple(files.values()),
+        options=settings["retrieve"] | reading(settings) | texts(files) | asked,
+        reads=(*files.values(), *layout.queries),
         products=(layout.candidates,),
     )
 
 
 def _score(settings: Settings, layout: Layout) -> Step:
-    files = {
-        "candidates": layout.candidates,
-        "queries": layout.queries,
-        "corpus": layout.training_corpus,
-    }
+    files = {"candidates": layout.candidates, "corpus": layout.training_corpus}
     asked = {key: settings[key] for key in ("teacher", "template")}
+    asked |= _queries(layout) | {"out": str(layout.teacher_scores)}
     depth = {"depth": settings["budget"]["candidates"]}
-    out = {"out": str(layout.teacher_scores)}
-    known = ",".join(map(str, layout.other_scores))
-    return Step(
+    step = Step(
         name="score",
         command="score",
-        options=settings["score"] | asked | depth | texts(files) | out,
-        reads=tuple(files.values()),
+        options=settings["score"] | asked | depth | texts(files),
+        reads=(*files.values(), *layout.queries),
         products=(layout.teacher_scores,),
-        extra=(f"--reuse=[{known}]",) if known else (),
     )
+    known = ",".join(map(str, reusable(step, layout)))
+    return replace(step, extra=(f"--reuse=[{known}]",)) if known else step
+
+
+def _queries(layout: Layout) -> dict[str, Any]:
+    """The option of the stages that take the queries of all writers."""
+    paths = [str(path) for path in layout.queries]
+    return {"queries": paths if len(paths) > 1 else paths[0]}
 
 
 def _curate(settings: Settings, layout: Layout) -> Step:
-    files = {"queries": layout.queries, "teacher_scores": layout.teacher_scores}
+    scores = {"teacher_scores": layout.teacher_scores}
+    asked = _queries(layout) | {"out": str(layout.lists)}
     made = ("train", "dev", "dev_queries", "dev_qrels")
     return Step(
         name="curate",
         command="curate",
-        options=settings["curate"] | texts(files) | {"out": str(layout.lists)},
-        reads=tuple(files.values()),
+        options=settings["curate"] | texts(scores) | asked,
+        reads=(*layout.queries, layout.teacher_scores),
         products=tuple(layout.lists / f"{name}.parquet" for name in made),
     )
 
@@ -175,10 +180,12 @@ def _fit(settings: Settings, layout: Layout) -> Step:
     )
 
 
-_BUILDERS: dict[str, Callable[[Settings, Layout], Step]] = {
+Builder = Callable[[Settings, Layout], Step]
+_UP_TO_QUERIES: dict[str, Builder] = {
     "ingest": _ingest,
     "deduplicate": _deduplicate,
-    "generate": _generate,
+}
+_FROM_QUERIES: dict[str, Builder] = {
     "retrieve": _retrieve,
     "score": _score,
     "curate": _curate,
@@ -188,3 +195,9 @@ _BUILDERS: dict[str, Callable[[Settings, Layout], Step]] = {
     "teacher_run": comparing.teacher_run,
     "evaluate": comparing.evaluate,
 }
+
+
+def _builders(settings: Settings) -> dict[str, Builder]:
+    """What builds each step, in order."""
+    generate = {name: partial(_generate, name) for name in writers(settings)}
+    return _UP_TO_QUERIES | generate | _FROM_QUERIES

@@ -1,18 +1,20 @@
 """The estimate of a plan, from rates that are easy to multiply."""
 
+import pytest
+
 from dr_lightning.specialization.options import read
 from dr_lightning.specialization.plan import estimate
-from dr_lightning.specialization.probe import Rates
+from dr_lightning.specialization.probe import Rates, WriterRates
 from tests.specialization.conftest import Configure
 
 RATES = Rates(
     passages=1000,
     unique=900,
-    types=5,
     test_queries=10,
-    tokens_read=400,
-    tokens_written=15,
-    query_seconds=2.0,
+    writers={
+        "generate": WriterRates(5, 400, 15, query_seconds=2.0),
+        "generate_rules": WriterRates(2, 0, 0, query_seconds=0.001),
+    },
     encode_seconds=0.1,
     pair_seconds=0.05,
 )
@@ -32,6 +34,17 @@ def test_costs_are_counts_times_rates(configure: Configure) -> None:
 def test_no_more_queries_than_passages_and_types(configure: Configure) -> None:
     settings = read(["--config", str(configure()), "--budget.queries", "100000"])
     assert estimate(settings, RATES)["generate"].work.startswith("4,500 queries")
+
+
+def test_queries_of_all_writers_are_counted(configure: Configure) -> None:
+    """60 of the first, and 1,800 of the second: two types of 900 passages."""
+    rules = {"llm": "Extractive", "queries": 5000}
+    config = configure(more_queries={"rules": rules})
+    costs = estimate(read(["--config", str(config)]), RATES)
+    assert costs["generate"].seconds == 120
+    assert costs["generate_rules"].work == "1,800 queries"
+    assert costs["generate_rules"].seconds == 1.8
+    assert costs["score"].seconds == pytest.approx(1860 * 6 * 0.05)
 
 
 def test_the_teacher_s_bound_is_counted_where_it_is_asked(configure: Configure) -> None:

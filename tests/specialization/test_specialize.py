@@ -199,6 +199,57 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
+def test_scores_of_other_queries_are_not_taken_for_another_student_s(
+    configure: Configure, tmp_path: Path
+) -> None:
+    """The first student keeps the scores of queries that are no longer there."""
+    finish(configure(), "--until", "score")
+    fake = {"class_path": "Fake", "init_args": {}}
+    told = finish(configure(llm=fake, name="other"), "--until", "score")
+    assert ran(told) == ["generate", "retrieve", "score"]
+    scores = tmp_path / "work" / "students" / "other" / "teacher_scores.parquet"
+    assert artefacts.read_manifest(scores)["counts"]["pairs_reused"] == 0
+
+
+@pytest.mark.slow
+def test_a_second_writer_adds_its_queries_and_leaves_the_first_alone(
+    configure: Configure, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    fake = {"class_path": "Fake", "init_args": {}}
+    types = {"types": ["claim", "question"], "part_queries": 16}
+    finish(configure(llm=fake, generate=types), "--until", "score")
+    first = (work / "queries.parquet").read_bytes()
+    more = {"rules": {"llm": "Extractive", "queries": 30}}
+    both = configure(llm=fake, generate=types, more_queries=more)
+    told = finish(both)
+    assert ran(told) == ["generate_rules", *STEPS[3:]]
+    assert (work / "queries.parquet").read_bytes() == first
+    added = pl.read_parquet(work / "queries" / "rules.parquet")
+    assert added["query_type"].str.starts_with("rules-").all()
+    own = work / "students" / STUDENT
+    curated = artefacts.read_manifest(own / "training_lists" / "train.parquet")
+    assert {"queries_1", "queries_2"} <= curated["inputs"].keys()
+    assert {"claim", "question", "rules-claim"} <= curated["extra"][
+        "query_types"
+    ].keys()
+    report = (own / "report.md").read_text("utf-8")
+    assert "| generate_rules | 30 passages, 30 asked" in report
+    shown = report.partition("**claim**")[2].partition("**")[0]
+    assert shown.count("- what about") == 10
+
+    # The steps by hand give the same files.
+    whole = content(work)
+    folders = {"generate_rules": work} | dict.fromkeys(("retrieve", "score"), own)
+    for name, folder in folders.items():
+        text = (folder / "steps" / f"{name}.yaml").read_text("utf-8")
+        command = shlex.split(text.splitlines()[0].removeprefix("# Run:"))[3:]
+        main([*command, "--overwrite", "true"])
+    assert ran(finish(both)) == []
+    assert content(work) == whole
+
+
+@pytest.mark.slow
 def test_plan_tells_costs_and_writes_nothing(
     configure: Configure, tmp_path: Path
 ) -> None:

@@ -56,3 +56,52 @@ def test_training_uses_the_corpus_without_cloze_sentences_and_evaluation_does_no
     for name in ("base_run", "specialised_run", "evaluate"):
         assert layout.corpus in build(name, settings).reads, name
         assert beside not in build(name, settings).reads, name
+
+
+BOTH = {"claims": {"llm": "Fake", "types": ["claim"]}, "rules": {"llm": "Extractive"}}
+
+
+def test_each_writer_has_a_step_and_a_file_and_the_rest_reads_all(
+    configure: Configure,
+) -> None:
+    settings = read(["--config", str(configure(more_queries=BOTH))])
+    work = layout_of(settings).work
+    known = names(settings)
+    assert known[2:6] == ["generate", "generate_claims", "generate_rules", "retrieve"]
+    first, claims, rules = (build(name, settings) for name in known[2:5])
+    assert first.products == (work / "queries.parquet",)
+    assert first.options["queries"] == 60
+    assert "writer" not in first.options
+    assert claims.products == (work / "queries" / "claims.parquet",)
+    assert claims.options["writer"] == "claims"
+    assert claims.options["types"] == ["claim"]
+    # What is not its own is that of the run.
+    assert rules.options["part_queries"] == 16
+    assert rules.options["queries"] == 6000
+    files = [str(step.products[0]) for step in (first, claims, rules)]
+    for name in ("retrieve", "score", "curate"):
+        step = build(name, settings)
+        assert step.options["queries"] == files
+        assert set(files) <= set(map(str, step.reads))
+
+
+def test_a_writer_reads_the_corpus_that_those_before_it_left(
+    configure: Configure,
+) -> None:
+    settings = read(["--config", str(configure(more_queries=BOTH))])
+    layout = layout_of(settings)
+    (layout.work / "queries").mkdir(parents=True)
+    claims = layout.work / "queries" / "claims_corpus.parquet"
+    claims.touch()
+    assert layout.corpus in build("generate_claims", settings).reads
+    assert claims in build("generate_rules", settings).reads
+    assert layout.training_corpus == claims
+    # That of a writer which is no longer asked for is not read.
+    other = read(["--config", str(configure(more_queries=None))])
+    assert layout_of(other).training_corpus == layout.corpus
+
+
+def test_the_name_of_a_writer_may_stand_in_files(configure: Configure) -> None:
+    config = configure(more_queries={"my_rules": {"llm": "Extractive"}})
+    with pytest.raises(ValueError, match=r"letters, digits, - and .*'my_rules'"):
+        read(["--config", str(config)])
