@@ -1,6 +1,6 @@
 """What the `generate` stage asks of an engine; plug in your own by class path."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypedDict
 
@@ -79,6 +79,14 @@ class Answer(NamedTuple):
     removed: str | None = None
 
 
+Report = Callable[[int, Answer], None]
+"""Hears an answer as soon as it is there, and the row of its request."""
+
+
+def unheard(row: int, answer: Answer) -> None:
+    """A `Report` that does nothing."""
+
+
 class Engine(Protocol):
     """Writes queries for passages: a language model, or a rule.
 
@@ -108,7 +116,9 @@ class Engine(Protocol):
             passages: Columns title and passage, a row for each passage of the corpus.
         """
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Answers requests, in their order.
 
         The requests of one call are those of one part: batches are formed inside it,
@@ -116,5 +126,7 @@ class Engine(Protocol):
 
         Args:
             requests: What to write.
+            report: To be told each answer once, in whatever order, where a call takes
+                long: it moves the progress bar.
         """
         ...

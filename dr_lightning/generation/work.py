@@ -1,6 +1,6 @@
 """The work of `generate`, a part at a time: requests, raw answers, clean queries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,13 +44,16 @@ class Work:
     prompts: Prompts
     engine: Engine
 
-    def answers(self, rows: range) -> pl.DataFrame:
+    def answers(
+        self, rows: range, hear: Callable[[Request, Answer], None] = lambda *_: None
+    ) -> pl.DataFrame:
         """Asks for some queries; columns as in `ANSWERS`.
 
         Passages without text are not shown to a language model.
 
         Args:
             rows: Of the tasks.
+            hear: Told each answer as soon as the engine tells it.
 
         Raises:
             ValueError: If the engine gives another number of answers.
@@ -63,7 +66,7 @@ class Work:
             ).iter_rows()
         ]
         asked = [r for r in requests if r.passage or not self.engine.takes_chat]
-        given = self.engine.answer(asked)
+        given = self.engine.answer(asked, lambda row, answer: hear(asked[row], answer))
         if len(given) != len(asked):
             msg = (
                 f"the engine gave {len(given)} answers to {len(asked)} requests; "
@@ -97,17 +100,30 @@ class Work:
         )
         queries, reasons = [], []
         for query_type, passage, text, complete, fault in rows.iter_rows():
-            label = self.prompts.label(query_type)
-            query = clean(text, label)
-            shown = "" if self.engine.extracts else passage
             answer = Answer(text, complete, fault)
+            query, reason = self.judge(query_type, passage, answer, rules)
             queries.append(query)
-            reasons.append(drop_reason(query, answer, shown, rules))
+            reasons.append(reason)
         found = tasks.with_columns(
             query=pl.Series(queries, dtype=pl.String()),
             reason=pl.Series(reasons, dtype=pl.String()),
         )
         return _without_duplicates(found) if rules.duplicates else found
+
+    def judge(
+        self, query_type: str, passage: str, answer: Answer, rules: CleaningRules
+    ) -> tuple[str, str | None]:
+        """The clean query of an answer, and why it is dropped; None if it is not.
+
+        Args:
+            query_type: What was asked for.
+            passage: What the engine read.
+            answer: What it wrote.
+            rules: What to drop; duplicates show only among all answers.
+        """
+        query = clean(answer.text, self.prompts.label(query_type))
+        shown = "" if self.engine.extracts else passage
+        return query, drop_reason(query, answer, shown, rules)
 
     def _with_texts(self, tasks: pl.DataFrame) -> pl.DataFrame:
         return tasks.join(

@@ -26,8 +26,8 @@ def layout_of(settings: Settings) -> Layout:
     """
     name = settings["name"] or _own_name(settings["student"])
     split = (settings["test"] or {}).get("split")
-    writers = tuple(settings["more_queries"] or ())
-    return Layout(Path(settings["work"]), name, split, writers)
+    further = tuple(settings["more_queries"] or ())
+    return Layout(Path(settings["work"]), name, split, further)
 
 
 def _own_name(student: dict[str, Any]) -> str:

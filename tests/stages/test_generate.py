@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import yaml
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
 from dr_lightning.generation.drops import CleaningRules
-from dr_lightning.generation.engine import Answer, Request
+from dr_lightning.generation.engine import Answer, Report, Request, unheard
 from dr_lightning.generation.engines import Extractive, Fake, HuggingFace
 from dr_lightning.stages.generate import generate
 
@@ -38,12 +39,14 @@ class Counting(Fake):
         self.calls = calls
         self.seen: list[Request] = []
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         if self.calls == 0:
             raise KeyboardInterrupt
         self.calls -= 1
         self.seen += requests
-        return super().answer(requests)
+        return super().answer(requests, report)
 
 
 class Says(Fake):
@@ -53,7 +56,9 @@ class Says(Fake):
         super().__init__()
         self.text, self.lost = text, lost
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         return [Answer(self.text)] * (len(requests) - self.lost)
 
 
@@ -113,6 +118,26 @@ def test_restart_after_a_stop_gives_the_same_bytes(files: dict[str, Any]) -> Non
     assert len(rest.seen) == 2 * 12 - 3 * 4
     assert files["out"].read_bytes() == whole
     assert not parts(files)
+
+
+def test_the_bar_moves_within_a_part_and_only_on_a_terminal(
+    files: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options: dict[str, Any] = {"types": ["title"], "overwrite": True}
+    engine = Fake(faulty=0.5, seconds=0.05)
+    generate(**files, engine=engine, **options)
+    whole = files["out"].read_bytes()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich believe in a terminal
+    monkeypatch.setenv("COLUMNS", "200")
+    generate(**files, engine=engine, **options)
+    shown = capsys.readouterr().err
+    done = {int(count) for count in re.findall(r"(\d+) of 13 queries", shown)}
+    assert done & {*range(1, 12)}
+    assert re.search(r"queries, [\d,]+ tokens a second, \d+% dropped, 0:00:0", shown)
+    assert files["out"].read_bytes() == whole
 
 
 def test_workers_give_the_result_of_one_and_write_parts_only(
@@ -418,7 +443,7 @@ def test_command_line_takes_bare_class_names(
 OWN_ENGINE = """
 from collections.abc import Sequence
 import polars as pl
-from dr_lightning.generation.engine import Answer, Request
+from dr_lightning.generation.engine import Answer, Report, Request, unheard
 
 class Echo:
     def __init__(self, words: int = 3) -> None:
@@ -431,7 +456,9 @@ class Echo:
     def prepare(self, passages: pl.LazyFrame) -> None:
         self.count = passages.collect().height
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         return [Answer(" ".join(r.passage.split()[: self.words])) for r in requests]
 """
 

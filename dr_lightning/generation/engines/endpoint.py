@@ -13,7 +13,7 @@ import polars as pl
 
 from dr_lightning.generation.api_key import ApiKey
 from dr_lightning.generation.chat import fold_system
-from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.engine import Answer, Engine, Report, Request, unheard
 from dr_lightning.generation.fitting import TOO_LONG
 from dr_lightning.generation.patience import DEFAULT_PATIENCE, Patience
 from dr_lightning.generation.query_type import built_in_types
@@ -99,14 +99,18 @@ class OpenAICompatible(Engine):
     def prepare(self, passages: pl.LazyFrame) -> None:
         """Needs nothing of the corpus; see `Engine.prepare`."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Answers requests; see `Engine.answer`."""
         try:
-            return asyncio.run(self._answer_all(requests))
+            return asyncio.run(self._answer_all(requests, report))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def _answer_all(self, requests: Sequence[Request]) -> list[Answer]:
+    async def _answer_all(
+        self, requests: Sequence[Request], report: Report
+    ) -> list[Answer]:
         import httpx2
 
         from dr_lightning.generation.endpoint import ChatEndpoint
@@ -125,6 +129,7 @@ class OpenAICompatible(Engine):
             async def work() -> None:
                 for row, request in waiting:
                     answers[row] = await self._ask(endpoint, request)
+                    report(row, answers[row])
 
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):

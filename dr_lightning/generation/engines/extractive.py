@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.engine import Answer, Engine, Report, Request, unheard
 from dr_lightning.generation.pieces import shorten, stand_alone, statements, tidy
 from dr_lightning.generation.sentences import sentences
 from dr_lightning.generation.terms import Terms, key_phrases
@@ -71,7 +71,9 @@ class Extractive(Engine):
         """Counts in how many passages each word stands."""
         self._terms = Terms.count(passages)
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Takes a piece out of each passage; see `Engine.answer`."""
         return [self._rules[request.query_type](request) for request in requests]
 

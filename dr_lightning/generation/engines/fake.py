@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.engine import Answer, Engine, Report, Request, unheard
 from dr_lightning.generation.query_type import built_in_types
 
 FAULTS = (
@@ -46,10 +46,16 @@ class Fake(Engine):
     def prepare(self, passages: pl.LazyFrame) -> None:
         """Needs nothing of the corpus."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Answers without looking at neighbours; see `Engine.answer`."""
-        time.sleep(self.seconds * len(requests))
-        return [self._answer(request) for request in requests]
+        answers = []
+        for row, request in enumerate(requests):
+            time.sleep(self.seconds)
+            answers.append(self._answer(request))
+            report(row, answers[-1])
+        return answers
 
     def _answer(self, request: Request) -> Answer:
         if request.seed % 1000 < self.faulty * 1000:

@@ -9,7 +9,7 @@ import polars as pl
 
 from dr_lightning.generation.batching import common_prefix, cut_batches, group_rows
 from dr_lightning.generation.chat import ChatRoom
-from dr_lightning.generation.engine import Answer, Engine, Request
+from dr_lightning.generation.engine import Answer, Engine, Report, Request, unheard
 from dr_lightning.generation.fitting import (
     DEFAULT_LIMITS,
     TOO_LONG,
@@ -88,19 +88,21 @@ class HuggingFace(Engine):
     def prepare(self, passages: pl.LazyFrame) -> None:
         """Needs nothing of the corpus."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Writes; see `Engine.answer`."""
-        answers: dict[int, Answer] = {}
+        answers = [Answer("", fault=TOO_LONG)] * len(requests)
         prompts: dict[int, list[int]] = {}
         for row, request in enumerate(requests):
             chat = self.room.fit(self._cut(request))
-            if chat is None:
-                answers[row] = Answer("", fault=TOO_LONG)
-            else:
+            if chat is not None:
                 prompts[row] = self.model.prompt(chat)
         for batch, written in self._batches(requests, prompts):
-            answers |= dict(zip(batch, written, strict=True))
-        return [answers[row] for row in range(len(requests))]
+            for row, answer in zip(batch, written, strict=True):
+                answers[row] = answer
+                report(row, answer)
+        return answers
 
     def _batches(
         self, requests: Sequence[Request], prompts: dict[int, list[int]]

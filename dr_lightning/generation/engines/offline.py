@@ -9,7 +9,14 @@ from typing import Any
 import polars as pl
 
 from dr_lightning.generation.chat import ChatRoom
-from dr_lightning.generation.engine import Answer, Engine, Message, Request
+from dr_lightning.generation.engine import (
+    Answer,
+    Engine,
+    Message,
+    Report,
+    Request,
+    unheard,
+)
 from dr_lightning.generation.fitting import TOO_LONG
 from dr_lightning.generation.query_type import built_in_types
 from dr_lightning.generation.sampling import (
@@ -40,7 +47,8 @@ class VLLM(Engine):
     the prompt would not fit. The model is loaded at the first request.
 
     Each request has its own seed, so an answer does not hang on the others; yet batches
-    are summed in an order of vLLM's own, and a rounding may tip a token.
+    are summed in an order of vLLM's own, and a rounding may tip a token. vLLM gives all
+    answers of a part at once, so the progress bar moves with the parts.
 
     Args:
         model: A model folder, a hub name, or `package:NAME/FOLDER`.
@@ -96,7 +104,9 @@ class VLLM(Engine):
     def prepare(self, passages: pl.LazyFrame) -> None:
         """Needs nothing of the corpus; see `Engine.prepare`."""
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(
+        self, requests: Sequence[Request], report: Report = unheard
+    ) -> list[Answer]:
         """Answers requests; see `Engine.answer`."""
         if self._llm is None:
             self._load()

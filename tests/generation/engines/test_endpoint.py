@@ -60,6 +60,23 @@ def test_answers_come_in_order_and_no_more_are_asked_than_allowed() -> None:
     assert server.most_at_once == 4
 
 
+def test_each_answer_is_reported_when_it_is_there() -> None:
+    """The later a request, the sooner its answer."""
+
+    def reply(body: Body, _: int) -> Reply:
+        passage = passage_of(body)
+        return Reply(content=passage, delay=0.6 - int(passage) * 0.2)
+
+    heard: list[tuple[int, str]] = []
+    with serving(reply) as server:
+        engine = engine_at(server.url, Patience(in_flight=3))
+        engine.answer(
+            [request(str(row)) for row in range(3)],
+            lambda row, answer: heard.append((row, answer.text)),
+        )
+    assert heard == [(2, "2"), (1, "1"), (0, "0")]
+
+
 def test_request_is_the_chat_with_its_settings() -> None:
     with serving(always(Reply())) as server:
         sampling = Sampling(temperature=0.5, top_p=0.9, max_tokens=40)

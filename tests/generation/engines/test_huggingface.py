@@ -86,6 +86,25 @@ def test_answers_keep_the_order_of_the_requests(engine: HuggingFace) -> None:
     assert texts(engine, backwards) == [whole[str(request)] for request in backwards]
 
 
+def test_answers_are_reported_as_their_batch_is_done(
+    engine: HuggingFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six prompts of one beginning are two batches of three."""
+    asked = requests()
+    heard: dict[int, Answer] = {}
+    before: list[int] = []
+    write = engine.model.write
+
+    def watched(*arguments: Any, **options: Any) -> list[Answer]:
+        before.append(len(heard))
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(engine.model, "write", watched)
+    whole = engine.answer(asked, heard.__setitem__)
+    assert before == [0, 3]
+    assert [heard[row] for row in range(len(asked))] == whole
+
+
 def test_a_seed_decides_whatever_the_neighbours_are(tiny_chat_dir: Path) -> None:
     engine = HuggingFace(str(tiny_chat_dir), sampling=Sampling(0.8, 0.9))
     whole = engine.answer(requests())
