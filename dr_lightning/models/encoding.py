@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import Progress
 
 from dr_lightning.models.encoder import Encoder
@@ -113,6 +114,8 @@ def _bar(label: str | None, total: int) -> Iterator[Callable[[int], None]]:
     if label is None:
         yield lambda _: None
         return
-    with Progress(*Progress.get_default_columns(), transient=True) as progress:
+    console = Console()
+    quiet = not console.is_terminal
+    with Progress(console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task(label, total=total)
         yield lambda done: progress.advance(task, done)

@@ -80,7 +80,10 @@ def _bar(total: int) -> Iterator[Callable[..., None]]:
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} pairs, left"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    bar = Progress(*columns, console=console, transient=True, disable=quiet)
+    with bar as progress:
         task = progress.add_task("score", total=total)
 
         def settle(more: int, completed: int | None = None) -> None:
