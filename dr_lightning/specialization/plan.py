@@ -1,7 +1,9 @@
 """What `specialize --plan` tells: the steps, their state, and what they would cost."""
 
+import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -12,7 +14,7 @@ from rich.table import Table
 
 from dr_lightning.specialization import records
 from dr_lightning.specialization.options import Settings
-from dr_lightning.specialization.probe import Rates, WriterRates, probe
+from dr_lightning.specialization.probe import PASSAGES, Rates, WriterRates, probe
 from dr_lightning.specialization.step import Step
 from dr_lightning.specialization.steps import build, layout_of, names
 from dr_lightning.specialization.writers import writers
@@ -42,8 +44,11 @@ def show_plan(settings: Settings) -> None:
         settings: What `options.read` gave.
     """
     console = Console(file=sys.stdout)
-    console.print("A probe of a few passages on this machine, then the estimate ...")
-    with TemporaryDirectory(prefix="dr_lightning-plan-") as folder:
+    console.print(
+        f"Runs the costly steps on {PASSAGES} passages in a temporary folder, to see "
+        "what they take on this machine; a few minutes ..."
+    )
+    with TemporaryDirectory(prefix="dr_lightning-plan-") as folder, _quiet():
         rates = probe(settings, Path(folder))
     costs = estimate(settings, rates)
     table = Table(title="plan", title_justify="left")
@@ -55,14 +60,14 @@ def show_plan(settings: Settings) -> None:
     for name in names(settings):
         state = _state(name, settings)
         cost = costs.get(name, Cost("", 0.0))
-        finished = state == "finished"
-        left += 0.0 if finished else cost.seconds
-        table.add_row(name, state, cost.work, "" if finished else _time(cost.seconds))
+        seconds = 0.0 if state == "finished" else cost.seconds
+        left += seconds
+        table.add_row(name, state, cost.work, _time(seconds) if seconds else "")
     console.print(table)
     console.print(
         f"About {_time(left)} in all, at most: queries and pairs are counted before "
-        "anything is dropped, and every epoch is counted. Start-up of each step not "
-        "counted. Nothing was written."
+        "anything is dropped, and every epoch is counted. Start-up and steps without a "
+        "time, which take seconds, are not counted. Nothing was written."
     )
 
 
@@ -87,7 +92,7 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
     judged = rates.test_queries * (test or {}).get("teacher_depth", 0)
     return {
         "ingest": Cost(f"{rates.passages:,} passages", 0.0),
-        "deduplicate": Cost(f"{rates.unique:,} of them left", 0.0),
+        "deduplicate": Cost(f"{rates.unique:,} passages left to write for", 0.0),
         **{name: _writing(n, rates.writers[name]) for name, n in asked.items()},
         "retrieve": Cost(f"{rates.passages:,} passages to encode", encode),
         "score": Cost(
@@ -103,6 +108,18 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
             f"{judged:,} pairs of test queries", judged * rates.pair_seconds
         ),
     }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what the probe logs in this process to itself."""
+    ours = logging.getLogger("dr_lightning")
+    level = ours.level
+    ours.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
 
 
 def _writing(queries: int, rates: WriterRates) -> Cost:

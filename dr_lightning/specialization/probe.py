@@ -19,7 +19,8 @@ from dr_lightning.specialization.writers import writers
 
 PASSAGES = 64
 """Passages of the probe: little work, but lengths of all kinds."""
-QUERIES = 12
+QUERIES = 16
+"""Of each writer: a batch."""
 CANDIDATES = 8
 
 
@@ -40,17 +41,18 @@ class WriterRates:
     query_seconds: float
 
     @classmethod
-    def of(cls, queries: Path) -> "WriterRates":
+    def of(cls, queries: Path, types: list[str] | None) -> "WriterRates":
         """Those that a manifest of `generate` tells.
 
         Args:
             queries: The written queries.
+            types: The query types that were asked for; null = all of the engine's.
         """
         written = artefacts.read_manifest(queries)
         asked = max(written["counts"]["asked"], 1)
         taken = ("prompt_tokens", "tokens", "engine_seconds")
         rates = (written["extra"][name] / asked for name in taken)
-        return cls(len(written["settings"]["types"]), *rates)
+        return cls(len(types or written["settings"]["types"]), *rates)
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,17 @@ def probe(settings: Settings, folder: Path) -> Rates:
     corpus = layout_of(whole).corpus
     unique = artefacts.read_manifest(layout_of(whole).dropped)["counts"]["written"]
     few = _few(whole, _sample(corpus, folder), folder)
-    writing = list(writers(few))
+    writing = writers(settings)
     for name in ("ingest", "deduplicate", *writing, "retrieve", "score"):
         _run(name, few)
     made = layout_of(few)
+    written = zip(writing.items(), made.queries, strict=True)
     scored = artefacts.read_manifest(made.teacher_scores)["extra"]
     return Rates(
         passages=_rows(corpus, schemas.CORPUS),
         unique=int(unique),
         test_queries=_test_queries(whole),
-        writers=dict(zip(writing, map(WriterRates.of, made.queries), strict=True)),
+        writers={name: WriterRates.of(p, own["types"]) for (name, own), p in written},
         encode_seconds=_encode_seconds(settings, made, folder),
         pair_seconds=1 / scored["pairs_per_second"],
     )
@@ -108,10 +111,13 @@ def probe(settings: Settings, folder: Path) -> Rates:
 def _few(settings: Settings, corpus: Path, folder: Path) -> Settings:
     """The same run on a few passages, with nothing given up: all is to be timed."""
     least = {"queries": QUERIES, "candidates": CANDIDATES}
+    # A part in earnest is of one type, whose prompts begin alike: so is this batch.
+    sets = settings["generate"]["example_sets"] and 1
     more = settings["more_queries"] or {}
     return settings | {
+        "generate": _one_type(settings["generate"]) | {"example_sets": sets},
         "more_queries": {
-            name: own | {"queries": QUERIES} for name, own in more.items()
+            name: _one_type(own) | {"queries": QUERIES} for name, own in more.items()
         },
         "work": str(folder / "few"),
         "corpus": str(corpus),
@@ -121,6 +127,11 @@ def _few(settings: Settings, corpus: Path, folder: Path) -> Settings:
         "retrieve": settings["retrieve"] | {"source_depth": None},
         "score": settings["score"] | {"fail_fast": False},
     }
+
+
+def _one_type(options: Settings) -> Settings:
+    types = options["types"]
+    return options | {"types": types and types[:1]}
 
 
 def _rows(path: Path, schema: schemas.Schema) -> int:
@@ -150,7 +161,8 @@ def _run(name: str, settings: Settings) -> None:
 
 
 def _encode_seconds(settings: Settings, made: Layout, folder: Path) -> float:
-    retriever = Retriever(load_student(settings), Encoding())
+    encoding = Encoding(**settings["retrieve"]["encoding"] or {})
+    retriever = Retriever(load_student(settings), encoding)
     tokenization = retriever.encoder.tokenization
     ids, passages = load_corpus(made.corpus, tokenization, cache=folder / "cache")
     started = time.perf_counter()
