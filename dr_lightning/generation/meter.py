@@ -44,7 +44,7 @@ class Meter:
         >>> meter = Meter(100, lambda: next(times))
         >>> meter.hear(Counts(20, 300, 1))
         >>> meter.told()
-        '2.0 queries, 30 tokens a second, 5% dropped, 0:00:40 left'
+        '2.00 queries, 30 tokens a second, 5% dropped, 0:00:40 left'
     """
 
     def __init__(
@@ -81,6 +81,11 @@ class Meter:
         seconds = max(self.clock() - self.started, 1e-9)
         left = timedelta(seconds=ceil((self.total - queries) * seconds / queries))
         return (
-            f"{queries / seconds:,.1f} queries, {tokens / seconds:,.0f} tokens a "
+            f"{_rate(queries / seconds)} queries, {_rate(tokens / seconds)} tokens a "
             f"second, {dropped / queries:.0%} dropped, {left} left"
         )
+
+
+def _rate(number: float) -> str:
+    """A large model on a CPU takes seconds a query, rules write thousands."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2f}"

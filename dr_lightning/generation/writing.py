@@ -56,7 +56,7 @@ def write_parts(work: Work, parts: Parts, worker: Shard, rules: CleaningRules) -
 def _bar(total: int) -> Iterator[Callable[[Meter], None]]:
     columns = (
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} queries: "),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} queries:"),
         TextColumn("{task.fields[told]}"),
     )
     console = Console(stderr=True)

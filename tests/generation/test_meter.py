@@ -19,7 +19,7 @@ def test_rates_are_means_from_the_start_and_time_left_follows() -> None:
     clock.now = 60.0
     for _ in range(30):
         meter.hear(Counts(queries=1, tokens=12))
-    told = "0.5 queries, 6 tokens a second, 0% dropped, 0:19:00 left"
+    told = "0.50 queries, 6.00 tokens a second, 0% dropped, 0:19:00 left"
     assert meter.told() == told
 
 

@@ -136,7 +136,7 @@ def test_the_bar_moves_within_a_part_and_only_on_a_terminal(
     shown = capsys.readouterr().err
     done = {int(count) for count in re.findall(r"(\d+) of 13 queries", shown)}
     assert done & {*range(1, 12)}
-    assert re.search(r"queries, [\d,]+ tokens a second, \d+% dropped, 0:00:0", shown)
+    assert re.search(r"queries, [\d,.]+ tokens a second, \d+% dropped, 0:00:0", shown)
     assert files["out"].read_bytes() == whole
 
 
