@@ -4,18 +4,22 @@ import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
+from dr_lightning.generation.engine import Engine
+from dr_lightning.generation.prompts import make_prompts
+from dr_lightning.generation.query_type import built_in_types, load_query_types
 from dr_lightning.models.weights import locate
 from dr_lightning.specialization import commands
+from dr_lightning.specialization.loading import instantiate, load_student
 from dr_lightning.specialization.options import Settings, read
 from dr_lightning.specialization.plan import show_plan
 from dr_lightning.specialization.runner import run as run_steps
 from dr_lightning.specialization.steps import build
-from dr_lightning.specialization.student import load_student
 from dr_lightning.specialization.writers import writers
 from dr_lightning.training import run as run_verb
 
@@ -33,12 +37,27 @@ def run(args: Sequence[str]) -> None:
             otherwise show hours later; or if a step fails.
     """
     settings = read(args)
+    _check_types(settings)
     _check_models(settings)
     _check_fit(settings)
     if settings["plan"]:
         show_plan(settings)
     else:
         run_steps(settings)
+
+
+def _check_types(settings: Settings) -> None:
+    """Looks at the query types of all writers, which run one after the other."""
+    shots = settings["generate"]["shots"]
+    for own in writers(settings).values():
+        engine, types = own["engine"], own["types"]
+        # One of the user's own may tell it only when it is made, with its model.
+        chats = getattr(resolve_name(engine["class_path"]), "takes_chat", None)
+        if chats:
+            load_query_types(types or built_in_types(), shots)
+        elif chats is False:
+            rules: Engine = instantiate(Engine, engine)
+            make_prompts(rules, types, shots, seed=0, example_sets=None)
 
 
 def _check_models(settings: Settings) -> None:

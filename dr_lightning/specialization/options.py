@@ -210,8 +210,7 @@ def read(args: Sequence[str]) -> Settings:
         settings["test"] = json.loads(
             json.dumps(vars(TestSet(**settings["test"])), default=str)
         )
-    for name in settings["more_queries"] or {}:
-        check_writer(name)
+    _check_writers(settings)
     _check_depth(settings)
     return settings
 
@@ -220,6 +219,18 @@ def _import_classes() -> None:
     """Lets YAML name engines, teachers and searches without a module path."""
     for module in ("generation.engines", "models.teachers", "search"):
         import_module(f"dr_lightning.{module}")
+
+
+def _check_writers(settings: Settings) -> None:
+    for name, own in (settings["more_queries"] or {}).items():
+        check_writer(name)
+        for option in ("queries", "per_type"):
+            if own[option] < 1:
+                msg = (
+                    f"more_queries.{name}.{option} must be at least 1, but got "
+                    f"{own[option]}."
+                )
+                raise ValueError(msg)
 
 
 def _check_depth(settings: Settings) -> None:

@@ -12,9 +12,9 @@ from dr_lightning.data.collections import load_corpus
 from dr_lightning.retrieval import Encoding, Retriever
 from dr_lightning.specialization import commands
 from dr_lightning.specialization.layout import Layout
+from dr_lightning.specialization.loading import load_student
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.steps import build, layout_of
-from dr_lightning.specialization.student import load_student
 from dr_lightning.specialization.writers import writers
 
 PASSAGES = 64

@@ -298,6 +298,23 @@ def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
         (["--teacher.model", "/no/such/model"], "does not exist"),
         (["--student.pooling", "null"], "does not tell how it pools"),
         (["--fit", "gone.yaml"], "gone.yaml: no such file"),
+        (["--generate.types", "[riddle]"], "'riddle' is not known to Extractive"),
+        (
+            ["--more_queries", "{rules: {llm: Extractive, types: [question]}}"],
+            "'question' is not known to Extractive",
+        ),
+        (
+            ["--more_queries", "{fake: {llm: Fake, types: [riddle]}}"],
+            "there is no query type 'riddle'",
+        ),
+        (
+            ["--more_queries", "{rules: {llm: Extractive, queries: 0}}"],
+            "more_queries.rules.queries must be at least 1, but got 0",
+        ),
+        (
+            ["--more_queries", "{a_b: {llm: Extractive}}"],
+            "a writer's name must be of letters, digits, - and .* got 'a_b'",
+        ),
     ],
 )
 def test_wrong_options_are_refused_before_any_work(
