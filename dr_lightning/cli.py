@@ -17,7 +17,9 @@ VERBS = {
 }
 PIPELINE = {
     "specialize": "Turn a corpus into a retriever that is better on it: all stages.",
+    "sweep": "Train and judge a table of settings, each with several seeds.",
 }
+PIPELINE_ROOMS = {"specialize": "specialization", "sweep": "sweep"}
 STAGES = {
     "ingest": "Turn a collection into corpus, queries and qrels.",
     "deduplicate": "Drop passages that another one can stand for, and draw a sample.",
@@ -36,7 +38,7 @@ def usage() -> str:
     width = max(map(len, [*PIPELINE, *VERBS, *STAGES]))
     lines = ["usage: python -m dr_lightning COMMAND [--config FILE] [--option value]"]
     groups = {
-        "all in one": PIPELINE,
+        "several commands in one": PIPELINE,
         "train (LightningCLI)": VERBS,
         "stages (parquet in, parquet out)": STAGES,
     }
@@ -82,7 +84,8 @@ def _run(args: list[str]) -> None:
         raise SystemExit(2)
     _prepare()
     if command in PIPELINE:
-        import_module("dr_lightning.specialization.command").run(args[1:])
+        room = PIPELINE_ROOMS[command]
+        import_module(f"dr_lightning.{room}.command").run(args[1:])
     elif command in VERBS:
         import_module("dr_lightning.training").run(args)
     else:
@@ -113,8 +116,6 @@ def _prepare() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     # Lightning 2.6 with torch 2.13 says so at every step; mended upstream.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
-    # `main` hands its arguments on, which Lightning takes for a slip in a shell.
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     ours = logging.getLogger("dr_lightning")
     if not ours.handlers:
         handler = logging.StreamHandler()

@@ -33,7 +33,8 @@ FLOORS = [
     {"candidates"},
     {"callbacks", "stages"},
     {"training"},
-    {"specialization"},
+    {"steps"},
+    {"specialization", "sweep"},
     {"cli"},
     {"__main__"},
 ]

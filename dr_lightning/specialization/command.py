@@ -1,29 +1,22 @@
 """The `specialize` command: reads, checks what would fail late, plans or runs."""
 
-import io
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import yaml
 
 from dr_lightning.generation.engine import Engine
 from dr_lightning.generation.prompts import make_prompts
 from dr_lightning.generation.query_type import built_in_types, load_query_types
 from dr_lightning.models.weights import locate
-from dr_lightning.specialization import commands
 from dr_lightning.specialization.loading import instantiate, load_student
 from dr_lightning.specialization.options import Settings, read
 from dr_lightning.specialization.plan import show_plan
 from dr_lightning.specialization.runner import run as run_steps
 from dr_lightning.specialization.steps import build
 from dr_lightning.specialization.writers import writers
-from dr_lightning.training import run as run_verb
-
-EXPORTER = "ExportEncoder"
+from dr_lightning.steps import commands
+from dr_lightning.training import check_exports, resolve
 
 
 def run(args: Sequence[str]) -> None:
@@ -75,19 +68,7 @@ def _check_fit(settings: Settings) -> None:
     if step.base is not None and not step.base.is_file():
         msg = f"{step.base}: no such file. Give a config of `fit`, or leave fit out."
         raise ValueError(msg)
-    printed = io.StringIO()
-    with TemporaryDirectory() as folder, redirect_stdout(printed):
+    with TemporaryDirectory() as folder:
         config = commands.write_yaml(step, Path(folder))
-        try:
-            run_verb([*commands.arguments(step, config), "--print_config"])
-        except SystemExit as stop:
-            if stop.code != 0:
-                raise
-    callbacks: list[Any] = yaml.safe_load(printed.getvalue())["trainer"]["callbacks"]
-    names = {str(one["class_path"]).rpartition(".")[2] for one in callbacks or []}
-    if EXPORTER not in names:
-        msg = (
-            f"{step.base}: trainer.callbacks lacks {EXPORTER}, so `fit` would leave no "
-            f"model folder; it has {', '.join(sorted(names)) or 'none'}. Add it."
-        )
-        raise ValueError(msg)
+        found = resolve(commands.arguments(step, config))
+    check_exports(found, str(step.base))

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dr_lightning.specialization.layout import Layout
-from dr_lightning.specialization.options import Settings
-from dr_lightning.specialization.step import Step, reading, texts
+from dr_lightning.specialization.options import Settings, reading
+from dr_lightning.steps.step import Step, texts
 
 DEPTH = 1000
 """Passages of the runs that are compared: what `evaluate` itself would search for."""

@@ -215,6 +215,15 @@ def read(args: Sequence[str]) -> Settings:
     return settings
 
 
+def reading(settings: Settings) -> dict[str, Any]:
+    """Options of every step that reads texts.
+
+    Args:
+        settings: What `read` gave.
+    """
+    return {"template": settings["template"], "cache": settings["cache"]}
+
+
 def _import_classes() -> None:
     """Lets YAML name engines, teachers and searches without a module path."""
     for module in ("generation.engines", "models.teachers", "search"):

@@ -12,12 +12,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from dr_lightning.specialization import records
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.probe import PASSAGES, Rates, WriterRates, probe
-from dr_lightning.specialization.step import Step
 from dr_lightning.specialization.steps import build, layout_of, names
 from dr_lightning.specialization.writers import writers
+from dr_lightning.steps import records
+from dr_lightning.steps.step import Step
 
 TRAINING = 4
 """Costs of a passage in training, in encodings: forward, again, and backward twice."""

@@ -10,12 +10,12 @@ import polars as pl
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.collections import load_corpus
 from dr_lightning.retrieval import Encoding, Retriever
-from dr_lightning.specialization import commands
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.loading import load_student
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.steps import build, layout_of
 from dr_lightning.specialization.writers import writers
+from dr_lightning.steps import commands
 
 PASSAGES = 64
 """Passages of the probe: little work, but lengths of all kinds."""

@@ -12,8 +12,8 @@ from dr_lightning.artefacts import read_manifest, replacing
 from dr_lightning.inputs import read_queries
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings
-from dr_lightning.specialization.records import Record
 from dr_lightning.specialization.steps import build, layout_of, names
+from dr_lightning.steps.records import Record
 
 SAMPLES = 10
 """Queries of each type that the report shows."""

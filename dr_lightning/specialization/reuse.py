@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from dr_lightning.specialization.layout import Layout
-from dr_lightning.specialization.records import Record, expected
-from dr_lightning.specialization.step import Step
+from dr_lightning.steps.records import Record, expected
+from dr_lightning.steps.step import Step
 
 
 def reusable(step: Step, layout: Layout) -> list[Path]:

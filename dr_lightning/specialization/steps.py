@@ -10,10 +10,10 @@ from typing import Any
 from dr_lightning.models.weights import PACKAGE
 from dr_lightning.specialization import comparing
 from dr_lightning.specialization.layout import Layout
-from dr_lightning.specialization.options import Settings
+from dr_lightning.specialization.options import Settings, reading
 from dr_lightning.specialization.reuse import reusable
-from dr_lightning.specialization.step import Step, reading, texts
 from dr_lightning.specialization.writers import writers
+from dr_lightning.steps.step import Step, texts
 
 DEFAULT_FIT = Path(str(files("dr_lightning.specialization") / "fit.yaml"))
 
@@ -177,6 +177,7 @@ def _fit(settings: Settings, layout: Layout) -> Step:
         reads=(*files.values(), *lists.values(), base),
         products=(layout.model, layout.run / "run.json"),
         base=base,
+        run=layout.run,
     )
 
 

@@ -77,7 +77,7 @@ def finish(config: Path, *options: str) -> str:
 
 def ran(told: str) -> list[str]:
     """The steps that ran, from the log."""
-    return re.findall(r"specialize: (\w+) runs", told)
+    return re.findall(r"step (\w+) runs", told)
 
 
 def content(work: Path) -> dict[str, Any]:

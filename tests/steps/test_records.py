@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from dr_lightning.specialization.records import (
+from dr_lightning.steps.records import (
     UNFINISHED,
     Record,
     expected,
     products,
     reason,
 )
-from dr_lightning.specialization.step import Step
+from dr_lightning.steps.step import Step
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import dr_lightning
 from dr_lightning.artefacts import fingerprint, replacing
 from dr_lightning.models.identity import file_digest
 from dr_lightning.models.weights import PACKAGE, locate
-from dr_lightning.specialization.step import Step
+from dr_lightning.steps.step import Step
 
 UNFINISHED = "it was not finished"
 """The reason of a step that was stopped: it goes on where it can."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from dr_lightning.artefacts import replacing
-from dr_lightning.specialization.step import Step
+from dr_lightning.steps.step import Step
 
 logger = logging.getLogger(__name__)
 

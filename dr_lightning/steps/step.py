@@ -1,11 +1,9 @@
-"""One step of `specialize`: a command, its options, what it reads and makes."""
+"""One step: a command, its options, what it reads and makes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from dr_lightning.specialization.options import Settings
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,7 @@ class Step:
         shared: Whether all students use the result.
         extra: Options on the command line that change nothing of the result.
         base: A config that is read before.
+        run: The folder of a training run, which is taken up where it was stopped.
     """
 
     name: str
@@ -31,6 +30,7 @@ class Step:
     shared: bool = False
     extra: tuple[str, ...] = ()
     base: Path | None = None
+    run: Path | None = None
 
 
 def texts(files: Mapping[str, Path]) -> dict[str, str]:
@@ -40,12 +40,3 @@ def texts(files: Mapping[str, Path]) -> dict[str, str]:
         files: Paths by the options' names.
     """
     return {name: str(path) for name, path in files.items()}
-
-
-def reading(settings: Settings) -> dict[str, Any]:
-    """Options of every step that reads texts.
-
-    Args:
-        settings: What `options.read` gave.
-    """
-    return {"template": settings["template"], "cache": settings["cache"]}

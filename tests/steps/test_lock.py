@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dr_lightning.specialization.lock import lock
+from dr_lightning.steps.lock import lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from dr_lightning.specialization.lock import lock
+from dr_lightning.steps.lock import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -34,7 +34,7 @@ def hold(folder: Path) -> subprocess.Popen[str]:
 def test_a_second_run_is_told_whose_the_folder_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dr_lightning.specialization.lock.PATIENCE", 0.2)
+    monkeypatch.setattr("dr_lightning.steps.lock.PATIENCE", 0.2)
     process = hold(tmp_path)
     try:
         owner = f"process {process.pid} on {socket.gethostname()}"
@@ -56,7 +56,7 @@ def test_a_killed_run_leaves_the_folder_free(tmp_path: Path) -> None:
 def test_a_child_holds_the_folder_for_a_parent_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dr_lightning.specialization.lock.PATIENCE", 0.2)
+    monkeypatch.setattr("dr_lightning.steps.lock.PATIENCE", 0.2)
     with lock(tmp_path) as descriptor:
         sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(sleep, pass_fds=[descriptor])

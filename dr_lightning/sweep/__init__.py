@@ -1,0 +1,1 @@
+"""Training runs that differ in a few options, each with several seeds, compared."""

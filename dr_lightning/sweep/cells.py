@@ -1,0 +1,84 @@
+"""The cells of a sweep: whole configs of `fit`, checked before the first one runs."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dr_lightning.sweep.options import BASE, Settings
+from dr_lightning.training import check_exports, resolve
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run.
+
+    Args:
+        name: Of the cell.
+        seed: Of the run.
+        config: The whole config of `fit`.
+        base: Name of the base model's folder.
+    """
+
+    name: str
+    seed: int
+    config: dict[str, Any]
+    base: str
+
+
+def cells(settings: Settings) -> list[Cell]:
+    """All training runs of a sweep, in the order in which they run.
+
+    Args:
+        settings: What `options.read` gave.
+
+    Raises:
+        ValueError: If `fit` would refuse a cell, or leave no model folder.
+    """
+    configs = {name: _config(name, settings) for name in settings["cells"]}
+    bases: dict[str, str] = {}
+    for name, config in configs.items():
+        encoder = yaml.safe_dump(config["model"]["encoder"])
+        bases.setdefault(encoder, f"{BASE}-{name}" if bases else BASE)
+    return [
+        Cell(
+            name,
+            seed,
+            _placed(config, Path(settings["work"]), name, seed),
+            bases[yaml.safe_dump(config["model"]["encoder"])],
+        )
+        for seed in settings["seeds"]
+        for name, config in configs.items()
+    ]
+
+
+def _config(name: str, settings: Settings) -> dict[str, Any]:
+    """The config of a cell, as `fit` itself reads it."""
+    changed = settings["options"] | settings["cells"][name]
+    options = [f"--{option}={_typed(value)}" for option, value in changed.items()]
+    try:
+        config = resolve(["fit", "--config", settings["fit"], *options])
+    except SystemExit as stop:
+        msg = f"`fit` refuses cell {name}; its own message stands above."
+        raise ValueError(msg) from stop
+    check_exports(config, f"cell {name}")
+    return config
+
+
+def _typed(value: Any) -> str:
+    """A value as a command line holds it."""
+    if isinstance(value, str):
+        return value
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000)
+    return text.removesuffix("...\n").strip()
+
+
+def _placed(config: dict[str, Any], work: Path, name: str, seed: int) -> dict[str, Any]:
+    """The config with the seed and the run folder of its own."""
+    placed = copy.deepcopy(config)
+    placed["seed_everything"] = seed
+    folder = {"save_dir": str(work), "name": name, "version": f"seed-{seed}"}
+    placed["trainer"]["logger"] = {"class_path": "CSVLogger", "init_args": folder}
+    return placed

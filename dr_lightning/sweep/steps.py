@@ -1,0 +1,178 @@
+"""The steps of a sweep: train, search with selected and last weights, judge."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dr_lightning.steps.step import Step, texts
+from dr_lightning.sweep.cells import Cell
+from dr_lightning.sweep.options import BASE, Settings
+
+DEPTH = 1000
+"""Passages of the runs that are compared."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a cell's run, or the base, leaves its files.
+
+    Args:
+        path: The run folder.
+    """
+
+    path: Path
+
+    def evaluation(self, collection: str) -> Path:
+        """What a collection's queries found, and how good that is.
+
+        Args:
+            collection: Its name.
+        """
+        return self.path / "evaluation" / collection
+
+
+def run_folder(settings: Settings, cell: Cell) -> Folder:
+    """The folder of a cell's run.
+
+    Args:
+        settings: What `options.read` gave.
+        cell: The cell.
+    """
+    return Folder(Path(settings["work"]) / cell.name / f"seed-{cell.seed}")
+
+
+def base_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
+    """Judges the base of a cell, and what bounds it.
+
+    Args:
+        settings: What `options.read` gave.
+        cell: One whose base it is.
+    """
+    folder = Folder(Path(settings["work"]) / cell.base)
+    for test in settings["tests"]:
+        search = _search(settings, cell, test, folder, BASE, cell.config["model"])
+        yield search
+        bounds = settings["bounds"].get(test["name"], [])
+        runs = {cell.base: search.products[0]}
+        runs |= {
+            text.partition("=")[0]: Path(text.partition("=")[2] or text)
+            for text in bounds
+        }
+        yield _judge(settings, test, folder, runs)
+
+
+def fit_step(settings: Settings, cell: Cell) -> Step:
+    """Trains a cell.
+
+    Args:
+        settings: What `options.read` gave.
+        cell: The cell.
+    """
+    run = run_folder(settings, cell).path
+    return Step(
+        name="fit",
+        command="fit",
+        options=cell.config,
+        reads=tuple(sorted(set(_data_files(cell.config["data"])))),
+        products=(run / "model", run / "run.json"),
+        run=run,
+    )
+
+
+def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
+    """Judges a trained cell; to be asked step by step, each after the one before.
+
+    Args:
+        settings: What `options.read` gave.
+        cell: The cell, after `fit`.
+    """
+    folder = run_folder(settings, cell)
+    models = {"selected": folder.path / "model"}
+    last = folder.path / "checkpoints" / "last.ckpt"
+    if last.is_file() and _moved_on(folder.path):
+        models["last"] = folder.path / "last"
+        yield Step(
+            name="export_last",
+            command="export",
+            options=texts({"checkpoint": last, "out": models["last"]}),
+            reads=(last,),
+            products=(models["last"],),
+        )
+    for test in settings["tests"]:
+        runs = {}
+        for name, model in models.items():
+            encoder = {"class_path": "Encoder", "init_args": {"backbone": str(model)}}
+            made = {"encoder": encoder}
+            step = _search(settings, cell, test, folder, name, made, model)
+            runs[name] = step.products[0]
+            yield step
+        # Where the last weights were selected, one search tells of both.
+        yield _judge(settings, test, folder, {"last": runs["selected"]} | runs)
+
+
+def _moved_on(run: Path) -> bool:
+    """Whether other weights than the last were selected."""
+    record = json.loads((run / "run.json").read_text("utf-8"))
+    steps = [one["step"] for one in record["evaluations"]]
+    return bool(steps) and record["selected_step"] != steps[-1]
+
+
+def _search(
+    settings: Settings,
+    cell: Cell,
+    test: dict[str, Any],
+    folder: Folder,
+    name: str,
+    model: dict[str, Any],
+    reads: Path | None = None,
+) -> Step:
+    files = {"corpus": test["corpus"], "queries": test["queries"]}
+    out = folder.evaluation(test["name"]) / f"{name}.parquet"
+    reading = cell.config["data"]["init_args"].get("reading") or {}
+    return Step(
+        name=f"{test['name']}_{name}",
+        command="retrieve",
+        options={
+            **{key: reading[key] for key in ("template", "cache") if key in reading},
+            "encoder": model["encoder"],
+            "encoding": settings["encoding"],
+            "depth": DEPTH,
+            "source_depth": None,
+            **files,
+            "out": str(out),
+        },
+        reads=(*map(Path, files.values()), *([] if reads is None else [reads])),
+        products=(out,),
+    )
+
+
+def _judge(
+    settings: Settings, test: dict[str, Any], folder: Folder, runs: dict[str, Path]
+) -> Step:
+    out = folder.evaluation(test["name"])
+    judged = [Path(test[kind]) for kind in ("corpus", "queries", "qrels")]
+    return Step(
+        name=f"{test['name']}_evaluate",
+        command="evaluate",
+        options={
+            "collection": test,
+            "runs": [f"{name}={path}" for name, path in runs.items()],
+            "measures": settings["measures"],
+            "out": str(out),
+        },
+        reads=(*judged, *runs.values()),
+        products=(out / "metrics.json",),
+    )
+
+
+def _data_files(value: Any) -> Iterator[Path]:
+    """The files that a data module's options name."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _data_files(item)
+    elif isinstance(value, str) and Path(value).is_file():
+        yield Path(value)

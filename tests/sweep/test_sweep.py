@@ -1,0 +1,131 @@
+"""`sweep` from a table of cells to judged runs, through the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dr_lightning.cli import main
+from dr_lightning.sweep.cells import cells
+from dr_lightning.sweep.options import read
+from dr_lightning.training import resolve
+from tests.tiny_options import as_options, tiny_options
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENT = ROOT / "configs" / "experiment" / "scifact_both.yaml"
+CELLS = {
+    "both": {},
+    "kl": {"model.objective": str(ROOT / "configs/objective/matched_kl.yaml")},
+}
+Configure = Callable[..., Path]
+
+
+@pytest.fixture
+def configure(tmp_path: Path, tiny_encoder_dir: Path) -> Configure:
+    """Writes a YAML for `sweep`; keywords replace its values."""
+    options = tiny_options(tmp_path, tiny_encoder_dir) | {
+        "model.optimizer.lr": "1e-3",
+        "trainer.max_epochs": "2",
+        "data.batching.order.size": "4",
+    }
+    fit = tmp_path / "fit.yaml"
+    resolved = resolve(["fit", "--config", str(EXPERIMENT), *as_options(options)])
+    fit.write_text(yaml.safe_dump(resolved), "utf-8")
+    names = ("corpus", "queries", "qrels")
+    test = {name: str(tmp_path / "tiny" / f"{name}.parquet") for name in names}
+    settings: dict[str, Any] = {
+        "work": str(tmp_path / "work"),
+        "fit": str(fit),
+        "cells": CELLS,
+        "seeds": [1],
+        "tests": [{"name": "tiny"} | test],
+    }
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "sweep.yaml"
+        path.write_text(yaml.safe_dump(settings | changes), "utf-8")
+        return path
+
+    return write
+
+
+def values(folder: Path) -> dict[str, float]:
+    found = json.loads((folder / "evaluation/tiny/metrics.json").read_text("utf-8"))
+    return {name: one["nDCG@10"] for name, one in found["systems"].items()}
+
+
+def config(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.slow
+def test_every_cell_and_seed_is_a_judged_run(
+    configure: Configure, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    main(["sweep", "--config", str(configure(cells={"both": {}}, seeds=[1, 2]))])
+    work = tmp_path / "work"
+    assert list(values(work / "base")) == ["base"]
+    for seed in (1, 2):
+        run = work / "both" / f"seed-{seed}"
+        assert set(values(run)) == {"selected", "last"}
+        assert config(run)["seed_everything"] == seed
+        record = json.loads((run / "run.json").read_text("utf-8"))
+        assert [one["step"] for one in record["evaluations"]] == [0, 4, 8]
+    assert "run 2 of 2: both, seed 2" in capfd.readouterr().err
+
+    # What is finished does not run again; a further cell does.
+    main(["sweep", "--config", str(configure(seeds=[1]))])
+    told = capfd.readouterr().err
+    assert told.count("step fit runs") == 1
+    assert told.count("step fit is finished, skipped") == 1
+    both, kl = (config(work / name / "seed-1")["model"] for name in CELLS)
+    assert both["objective"] != kl["objective"]
+    assert both["optimizer"] == kl["optimizer"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cells": {}}, "cells is empty"),
+        ({"cells": {"base": {}}}, "a cell or collection is called 'base'"),
+        ({"cells": {"a/b": {}}}, "a cell or collection is called 'a/b'"),
+        ({"seeds": [1, 1]}, r"seeds must differ and .* but got \[1, 1\]"),
+        ({"seeds": []}, r"must not be empty, but got \[\]"),
+        ({"bounds": {"scifact": []}}, r"bounds names \['scifact'\], which tests lacks"),
+        ({"bounds": {"tiny": ["teacher=gone.parquet"]}}, "gone.parquet: no such file"),
+        ({"fit": "gone.yaml"}, "gone.yaml: no such file"),
+        ({"cells": {"odd": {"model.odd": 1}}}, "`fit` refuses cell odd"),
+        (
+            {"cells": {"bare": {"trainer.callbacks": []}}},
+            "cell bare: trainer.callbacks lacks ExportEncoder",
+        ),
+    ],
+)
+def test_bad_tables_are_refused_before_anything_runs(
+    configure: Configure, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        main(["sweep", "--config", str(configure(**changes))])
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_cell_may_change_the_encoder_and_then_has_a_base_of_its_own(
+    configure: Configure,
+) -> None:
+    table = {"mean": {}, "cls": {"model.encoder.pooling": "cls"}, "again": {}}
+    found = cells(read(["--config", str(configure(cells=table, seeds=[3]))]))
+    assert [cell.base for cell in found] == ["base", "base-cls", "base"]
+    assert [cell.seed for cell in found] == [3, 3, 3]
+
+
+def test_options_hold_for_all_cells_that_do_not_set_them(configure: Configure) -> None:
+    path = configure(
+        cells={"one": {}, "two": {"trainer.max_epochs": 7}},
+        options={"trainer.max_epochs": 5},
+    )
+    found = cells(read(["--config", str(path)]))
+    assert [cell.config["trainer"]["max_epochs"] for cell in found] == [5, 7]
