@@ -17,11 +17,17 @@ from tests.tiny_options import ON_CPU, as_options, tiny_options
 ROOT = Path(__file__).parent.parent
 CONFIGS = ROOT / "configs"
 # Files that hold all options of a command: by its folder, or by the end of its name.
-COMMANDS = ("generate", "retrieve", "specialize")
+COMMANDS = {name: name for name in ("generate", "retrieve", "specialize")}
+COMMANDS |= {"findings": "sweep"}
 WHOLE = sorted(
-    path
-    for name in COMMANDS
-    for path in [*CONFIGS.glob(f"{name}/*.yaml"), *CONFIGS.glob(f"*/*_{name}.yaml")]
+    {
+        path
+        for folder, name in COMMANDS.items()
+        for path in [
+            *CONFIGS.rglob(f"{folder}/*.yaml"),
+            *CONFIGS.glob(f"*/*_{name}.yaml"),
+        ]
+    }
 )
 EXPERIMENTS = sorted({*CONFIGS.glob("experiment/*.yaml")} - {*WHOLE})
 # What such a file needs besides to run on tiny data: {chat} is a tiny chat model.
@@ -121,9 +127,9 @@ def test_header_tells_purpose_need_command_and_override(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_a_command_s_config_is_run_by_it(path: Path) -> None:
-    folder = path.parent.name
-    command = folder if folder in COMMANDS else path.stem.rpartition("_")[2]
-    given = f"{command} --config configs/{folder}/{path.name}"
+    named = path.stem.rpartition("_")[2]
+    command = COMMANDS.get(path.parent.name, named)
+    given = f"{command} --config {path.relative_to(ROOT)}"
     assert header(path)["run"].startswith(f"python -m dr_lightning {given}")
 
 
