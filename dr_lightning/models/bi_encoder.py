@@ -22,6 +22,7 @@ from dr_lightning.distributed import gather_object, rank, world_size
 from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.entropies import check_entropies
+from dr_lightning.models.lightning_callbacks import prepare_averaging, refuse_unfit
 from dr_lightning.models.micro_batch import MicroBatching
 from dr_lightning.models.optimization import check_fused, count_steps, rewind
 from dr_lightning.models.ragged import Ragged
@@ -88,16 +89,20 @@ class BiEncoder(LightningModule):
         return embed(self.encoder, texts, side, self.micro_batching)
 
     def setup(self, stage: str) -> None:
-        """Refuses strategies whose gradients no test has proven.
+        """Refuses strategies whose gradients no test has proven, and unfit callbacks.
 
         Args:
             stage: "fit", "validate", "test" or "predict".
 
         Raises:
-            ValueError: If the strategy is neither a single device nor DDP.
+            ValueError: If the strategy is neither a single device nor DDP, or for a
+                callback of `refuse_unfit`.
         """
+        if stage != "fit":
+            return
+        refuse_unfit(self.trainer)
         strategy = self.trainer.strategy
-        if stage == "fit" and type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
+        if type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
             msg = (
                 f"strategy {type(strategy).__name__} is not proven right for batches "
                 "that span the ranks; use `auto` on one device or `ddp`."
@@ -105,8 +110,13 @@ class BiEncoder(LightningModule):
             raise ValueError(msg)
 
     def on_fit_start(self) -> None:
-        """Checks that the lists suit the objective, and calibrates it on them."""
+        """Makes objective and averages ready for the first batch."""
         self._seed = torch.initial_seed()
+        self.calibrate()
+        prepare_averaging(self.trainer, self)
+
+    def calibrate(self) -> None:
+        """Checks that the lists suit the objective, and calibrates it on them once."""
         data = getattr(self.trainer, "datamodule", None)
         if isinstance(data, ListData):
             objective = self.objective
