@@ -4,6 +4,7 @@ from dr_lightning.callbacks.average_weights import AverageWeights
 from dr_lightning.callbacks.embedding_drift import EmbeddingDrift
 from dr_lightning.callbacks.evaluate_base import EvaluateBase
 from dr_lightning.callbacks.evaluate_retrieval import EvaluateRetrieval
+from dr_lightning.callbacks.examples import Examples
 from dr_lightning.callbacks.export_encoder import ExportEncoder
 from dr_lightning.callbacks.find_learning_rate import FindLearningRate
 from dr_lightning.callbacks.gradient_norm import GradientNorm
@@ -17,6 +18,7 @@ __all__ = [
     "EmbeddingDrift",
     "EvaluateBase",
     "EvaluateRetrieval",
+    "Examples",
     "ExportEncoder",
     "FindLearningRate",
     "GradientNorm",

@@ -85,8 +85,8 @@ class EmbeddingDrift(Callback):
             return
         for side, now in self._embedded(trainer, pl_module).items():
             base = self.base[side]
-            self.log(f"val/drift/{side}_to_base", mean_cosine(now, base))
-            self.log(f"val/drift/{side}_pairwise", mean_pairwise_cosine(now))
+            pl_module.log(f"val/drift/{side}_to_base", mean_cosine(now, base))
+            pl_module.log(f"val/drift/{side}_pairwise", mean_pairwise_cosine(now))
 
     def _drawn(self, dev: BatchDataset) -> dict[str, Tensor]:
         generator = np.random.default_rng(self.seed)
@@ -104,7 +104,7 @@ class EmbeddingDrift(Callback):
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, Tensor]:
         dev, encoder = _dev(trainer), cast(BiEncoder, pl_module).encoder
-        found = {}
+        found: dict[str, Tensor] = {}
         sides: tuple[Side, Side] = ("query", "passage")
         with trainer.precision_plugin.forward_context():
             for side in sides:

@@ -8,8 +8,9 @@ class EvaluateBase(Callback):
     """Runs the whole validation before step 0.
 
     Fine-tuning can make a good model worse, so the base stands in the same log, table
-    and selection as every later evaluation: early stopping counts from it and
-    `ModelCheckpoint` keeps it if nothing better comes. A resumed run skips it.
+    and selection as every later evaluation: early stopping (`StopEarly`, Lightning's
+    `EarlyStopping`) counts from it and `ModelCheckpoint` keeps it if nothing better
+    comes. A resumed run skips it.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -28,3 +29,8 @@ class EvaluateBase(Callback):
         trainer.validating = True
         trainer.fit_loop.epoch_loop.val_loop.run()
         trainer.training = True
+        for stop in trainer.early_stopping_callbacks:
+            # By default it looks at the end of a training epoch alone.
+            logged = stop.monitor in trainer.callback_metrics
+            if stop._check_on_train_epoch_end and logged:
+                stop._run_early_stopping_check(trainer)

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
 from dr_lightning.callbacks.corpus_search import search_corpus
+from dr_lightning.callbacks.found import Found
 from dr_lightning.callbacks.retrieval_files import write_retrieval
 from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.callbacks.sub_corpus import SubCorpus
@@ -18,6 +19,7 @@ from dr_lightning.distributed import gather_object, rank, world_size
 from dr_lightning.metrics import Judgements, RetrievalMetrics
 from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.encoding import BATCH_TOKENS
+from dr_lightning.models.lightning_callbacks import averaged_weights
 from dr_lightning.search import ExactSearch, Search
 
 DEFAULT_MEASURES = ("nDCG@10", "R@100", "RR@10")
@@ -54,6 +56,8 @@ class EvaluateRetrieval(Callback):
         self.sub_corpus = sub_corpus
         self.write_runs = write_runs
         self.batch_tokens = batch_tokens
+        #: What the last evaluation found, by collection.
+        self.found: dict[str, Found] = {}
         self._rows: dict[str, NDArray[np.int64]] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -84,9 +88,10 @@ class EvaluateRetrieval(Callback):
         if self.sub_corpus is None or not self.sub_corpus.whole_at_ends:
             return
         values: dict[str, float] = {}
-        for collection in self._collections(trainer, "val"):
-            found = self._evaluate(trainer, pl_module, collection, "last", None)
-            values |= {f"last/{collection.name}/{k}": v for k, v in found.items()}
+        with averaged_weights(trainer, pl_module):
+            for collection in self._collections(trainer, "val"):
+                found = self._evaluate(trainer, pl_module, collection, "last", None)
+                values |= {f"last/{collection.name}/{k}": v for k, v in found.items()}
         for log in trainer.loggers:
             log.log_metrics(values, trainer.global_step)
 
@@ -151,14 +156,15 @@ class EvaluateRetrieval(Callback):
         own = torch.from_numpy(share).to(top.rows.device)
         metric.update(own, top.rows[own], top.scores[own])
         values = {name: value.item() for name, value in metric.compute().items()}
-        per_query = metric.per_query()
+        found = Found(collection, rows, top, metric.per_query())
+        self.found[collection.name] = found
         root = run_folder(trainer)  # the ranks agree on it
         if self.sub_corpus is not None and self._is_base(trainer):
             self._rows[collection.name] = self.sub_corpus.rows(collection, top.rows)
         if self.write_runs and root is not None and trainer.is_global_zero:
             step = trainer.global_step
             folder = root / "retrieval" / f"{stage}-{step}"
-            write_retrieval(folder, collection, top, per_query, self.measures, step)
+            write_retrieval(folder, found, self.measures, step)
         self._rows = gather_object(self._rows)[0]
         return values
 

@@ -20,12 +20,12 @@ _LEAST_STEPS = 13  # Lightning leaves out the first 10 and the last, and compare
 
 
 class FindLearningRate(LearningRateFinder):
-    """Trains some steps at rising rates, and suggests the one where the loss falls most.
+    """Trains some steps at rising rates; suggests the one where the loss falls most.
 
     The range test of https://arxiv.org/abs/1506.01186 as Lightning's
     `LearningRateFinder` does it. Afterwards weights, optimizer, random state and data
     are as they were, and the suggestion is the peak of the schedule. Rates and smoothed
-    losses lie in `learning_rates.csv` in the run's folder. A resumed run keeps its rate.
+    losses lie in `learning_rates.csv` in the run's folder. A resumed run skips it.
 
     The steepest fall is a rough guide: on a loss that is noisy or falls little, look at
     the file.

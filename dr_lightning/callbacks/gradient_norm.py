@@ -25,4 +25,4 @@ class GradientNorm(Callback):
         # A fused optimizer takes the scale off by itself, later.
         if scaler and getattr(optimizer, "_step_supports_amp_scaling", False):
             norm = norm / scaler.get_scale()
-        self.log("train/grad_norm", norm)
+        pl_module.log("train/grad_norm", norm)

@@ -3,34 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
-
 from dr_lightning import artefacts, schemas, trec
-from dr_lightning.data.collections import LoadedCollection
+from dr_lightning.callbacks.found import Found
 from dr_lightning.retrieval import run_frame
-from dr_lightning.search import TopK
 
 
 def write_retrieval(
-    folder: Path,
-    collection: LoadedCollection,
-    top: TopK,
-    per_query: pl.DataFrame,
-    measures: Sequence[str],
-    step: int,
+    folder: Path, found: Found, measures: Sequence[str], step: int
 ) -> None:
     """Writes a run (parquet and TREC) and the measures of each query.
 
     Args:
         folder: Of the run and the step.
-        collection: Names the files.
-        top: What was found.
-        per_query: The measures of each judged query.
+        found: What was found; its collection names the files.
         measures: Their names.
         step: Optimizer steps that the model has taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = run_frame(collection.query_id, collection.passage_id, top)
+    collection = found.collection
+    run = run_frame(collection.query_id, collection.passage_id, found.top)
     source = collection.source
     manifest = artefacts.Manifest(
         stage="evaluate",
@@ -44,4 +35,4 @@ def write_retrieval(
     path = folder / f"{collection.name}.parquet"
     artefacts.write(run, path, schemas.RUN, manifest, overwrite=True)
     trec.write_run(run, path.with_suffix(".trec"), tag=collection.name)
-    per_query.write_parquet(folder / f"{collection.name}.per_query.parquet")
+    found.per_query.write_parquet(folder / f"{collection.name}.per_query.parquet")

@@ -66,9 +66,9 @@ class Speed(Callback):
             torch.cuda.synchronize()
         rates = self._done / (time.perf_counter() - self._since)
         for name, rate in zip(("queries", "passages", "tokens"), rates, strict=True):
-            self.log(f"train/{name}_per_second", rate)
+            pl_module.log(f"train/{name}_per_second", rate)
         for name, size in peaks(pl_module.device).items():
-            self.log(f"train/{name}", size, sync_dist=True, reduce_fx="max")
+            pl_module.log(f"train/{name}", size, sync_dist=True, reduce_fx="max")
         self._restart(trainer)
 
     def _restart(self, trainer: Trainer) -> None:

@@ -14,13 +14,13 @@ from lightning.pytorch.callbacks import (
 
 _UNFIT: dict[type[Callback], str] = {
     LearningRateFinder: (
-        "LearningRateFinder looks for the rate in the model, where it is the schedule's "
-        "peak, and runs before the objective is calibrated; use FindLearningRate."
+        "LearningRateFinder runs before the objective is calibrated, and the schedule "
+        "overrules the rate that it sets. Use FindLearningRate."
     ),
     StochasticWeightAveraging: (
-        "StochasticWeightAveraging puts its average into the model after the last epoch "
-        "alone: no evaluation measures it, no checkpoint holds it, and a run that stops "
-        "early loses it. Use AverageWeights or EMAWeightAveraging."
+        "StochasticWeightAveraging puts its average into the model after the last "
+        "epoch: no evaluation measures it, no checkpoint has it for its weights, and a "
+        "run that stops early loses it. Use AverageWeights or EMAWeightAveraging."
     ),
 }
 
@@ -34,7 +34,7 @@ def refuse_unfit(trainer: Trainer) -> None:
     Raises:
         ValueError: If there is one, or two that average the weights.
     """
-    for callback in trainer.callbacks:
+    for callback in _callbacks(trainer):
         if type(callback) in _UNFIT:
             raise ValueError(_UNFIT[type(callback)])
     averages = [type(c).__name__ for c in _averages(trainer)]
@@ -57,7 +57,7 @@ def prepare_averaging(trainer: Trainer, module: LightningModule) -> None:
         module: Calibrated and on its device.
     """
     for callback in _averages(trainer):
-        trainer.callbacks = sorted(trainer.callbacks, key=_turn)
+        trainer.callbacks = sorted(_callbacks(trainer), key=_turn)  # type: ignore[attr-defined]
         average = callback._average_model
         if average is None:
             continue
@@ -90,7 +90,12 @@ def averaged_weights(trainer: Trainer, module: LightningModule) -> Iterator[None
 
 
 def _averages(trainer: Trainer) -> list[WeightAveraging]:
-    return [c for c in trainer.callbacks if isinstance(c, WeightAveraging)]
+    return [c for c in _callbacks(trainer) if isinstance(c, WeightAveraging)]
+
+
+def _callbacks(trainer: Trainer) -> list[Callback]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks
 
 
 def _turn(callback: Callback) -> int:
