@@ -41,6 +41,7 @@ STAGE_PARTS = sorted(path for name in STAGE_KEYS for path in CONFIGS.glob(f"{nam
 PARTS = sorted({*CONFIGS.rglob("*.yaml")} - {*EXPERIMENTS, *WHOLE, *STAGE_PARTS})
 # The key of `fit` whose value a part file is, by the part's folder.
 KEYS = {
+    "add": "trainer.callbacks+",
     "callbacks": "trainer.callbacks",
     "data": "data",
     "encoder": "model.encoder",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -88,21 +88,23 @@ class BiEncoder(LightningModule):
         """
         return embed(self.encoder, texts, side, self.micro_batching)
 
+    def configure_callbacks(self) -> list[Callback]:
+        """Adds none, but refuses those that would not do here what they promise."""
+        if self.trainer.state.fn == "fit":
+            refuse_unfit(self.trainer)
+        return []
+
     def setup(self, stage: str) -> None:
-        """Refuses strategies whose gradients no test has proven, and unfit callbacks.
+        """Refuses strategies whose gradients no test has proven.
 
         Args:
             stage: "fit", "validate", "test" or "predict".
 
         Raises:
-            ValueError: If the strategy is neither a single device nor DDP, or for a
-                callback of `refuse_unfit`.
+            ValueError: If the strategy is neither a single device nor DDP.
         """
-        if stage != "fit":
-            return
-        refuse_unfit(self.trainer)
         strategy = self.trainer.strategy
-        if type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
+        if stage == "fit" and type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
             msg = (
                 f"strategy {type(strategy).__name__} is not proven right for batches "
                 "that span the ranks; use `auto` on one device or `ddp`."

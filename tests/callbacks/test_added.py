@@ -1,0 +1,123 @@
+"""Callbacks that are added in YAML: each file does what its header says, in a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dr_lightning.cli import main
+from tests.fit_command import ADDED, callbacks, fit, logged, newest, part
+
+RUINOUS = "--model.optimizer.lr=10"
+# What a checkpoint of averaged weights is read with, outside of `fit`.
+OUTSIDE = "ignore:.*loading a checkpoint outside the 'fit' stage"
+
+
+def added(name: str) -> str:
+    return f"--trainer.callbacks+={ADDED / name}.yaml"
+
+
+def record(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "run.json").read_text("utf-8"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"),
+    [("val/loss", "min"), ("val/nDCG@10", "max"), ("val/tiny/R@5", "max")],
+)
+def test_stop_and_checkpoint_on_any_metric_count_the_base(
+    monitor: str, mode: str, tmp_path: Path
+) -> None:
+    watch = {"monitor": monitor, "mode": mode}
+    chosen = callbacks(
+        tmp_path,
+        part("EarlyStopping", patience=2, **watch),
+        "EvaluateBase",
+        part("EvaluateRetrieval", measures=["nDCG@10", "R@5"]),
+        part("ModelCheckpoint", filename="{step}", **watch),
+        "RunSummary",
+    )
+    run = fit(tmp_path, chosen, RUINOUS, "--trainer.max_epochs=6")
+    # The base, then two evaluations of a worse model, however much better the second.
+    assert [one["step"] for one in record(run)["evaluations"]] == [0, 4, 8]
+    assert record(run)["selected_step"] == 0
+
+
+def test_the_best_recall_is_kept_beside_the_lowest_loss(tmp_path: Path) -> None:
+    run = fit(tmp_path, added("keep_best_recall"), RUINOUS)
+    saved = {path.name for path in (run / "checkpoints").iterdir()}
+    assert {"step-0.ckpt", "recall-0.ckpt", "last.ckpt"} <= saved
+    assert record(run)["selected_step"] == 0
+
+
+def test_what_is_watched_is_logged(tmp_path: Path) -> None:
+    run = fit(tmp_path, added("watch"), "--trainer.callbacks.sample=4")
+    for key in ("grad_norm", "queries_per_second", "passages_per_second"):
+        values = logged(run, f"train/{key}")
+        assert list(values) == list(range(8))
+        assert min(values.values()) > 0
+    assert logged(run, "train/memory_gib")[7] > 0.05
+    assert logged(run, "lr-AdamW")[7] > 0
+    drift = [one["val/drift/query_to_base"] for one in record(run)["evaluations"]]
+    assert drift[0] == pytest.approx(1)
+    assert drift[2] < 1 - 1e-6
+
+
+def test_lightning_s_device_monitor_may_be_added(tmp_path: Path) -> None:
+    run = fit(tmp_path, "--trainer.callbacks+=DeviceStatsMonitor")
+    columns = pl.read_csv(run / "metrics.csv").columns
+    assert "DeviceStatsMonitor.on_train_batch_end/cpu_percent" in columns
+
+
+@pytest.mark.filterwarnings(OUTSIDE)
+@pytest.mark.parametrize(
+    ("name", "setting"), [("ema", "decay=0.5"), ("average", "start_step=2")]
+)
+def test_what_is_measured_saved_and_exported_is_the_average(
+    name: str, setting: str, tmp_path: Path
+) -> None:
+    fast = "--model.optimizer.lr=3e-3"
+    plain = record(fit(tmp_path / "plain", fast))["evaluations"]
+    home = tmp_path / name
+    run = fit(home, fast, added(name), f"--trainer.callbacks.{setting}")
+    base, _, last = record(run)["evaluations"]
+    assert base == plain[0]
+    assert last["val/loss"] != plain[2]["val/loss"]
+    assert record(run)["selected_step"] == last["step"] == 8
+
+    checkpoint = run / "checkpoints" / "step-8.ckpt"
+    again = ["--config", str(run / "config.yaml"), "--ckpt_path", str(checkpoint)]
+    main(["test", *again])
+    tested = pl.read_csv(newest(home) / "metrics.csv")
+    for measure in ("nDCG@10", "RR@10"):
+        expected = pytest.approx(last[f"val/{measure}"], abs=1e-6)
+        assert tested[f"test/{measure}"][0] == expected
+    averaged = torch.load(checkpoint, weights_only=False)["state_dict"]
+    exported = load_file(run / "model" / "model.safetensors")
+    assert exported
+    for key, value in exported.items():
+        assert torch.equal(averaged[f"encoder.backbone.{key}"], value)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ("LearningRateFinder", "Use FindLearningRate"),
+        (part("StochasticWeightAveraging", swa_lrs=0.1), "Use AverageWeights or EMA"),
+    ],
+)
+def test_what_lightning_would_do_wrong_here_is_refused(
+    chosen: Any, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        fit(tmp_path, callbacks(tmp_path, chosen))
+
+
+def test_two_averages_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="would average each other's weights"):
+        fit(tmp_path, added("ema"), added("average"))
