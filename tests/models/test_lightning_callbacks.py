@@ -57,7 +57,7 @@ def parameters(module: LightningModule) -> Weights:
 
 
 def exponential(steps: list[Weights]) -> Weights:
-    """By the definition: the first step's weights, then 0.9 of it and 0.1 of the new."""
+    """By the definition: the first step's weights; then 0.9 of it, 0.1 of the new."""
     mean = steps[0]
     for new in steps[1:]:
         mean = {k: DECAY * mean[k] + (1 - DECAY) * new[k] for k in new}
@@ -140,7 +140,7 @@ def test_the_last_search_of_the_whole_corpus_reads_the_average(
     torch.testing.assert_close(found(SubCorpus(1, 2)), found(None), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("step", [1, 4, 5, 7])
+@pytest.mark.parametrize("step", [1, 5, 7])
 @pytest.mark.parametrize("name", AVERAGES)
 def test_a_resumed_run_averages_on(
     name: str,
