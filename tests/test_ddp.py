@@ -10,13 +10,18 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 
 from dr_lightning.callbacks import (
+    EmbeddingDrift,
     EvaluateBase,
     EvaluateRetrieval,
+    Examples,
     ExportEncoder,
+    FindLearningRate,
+    GradientNorm,
     RunSummary,
+    Speed,
     StopEarly,
 )
 from dr_lightning.callbacks.sub_corpus import SubCorpus
@@ -39,6 +44,18 @@ def callbacks() -> list[Callback]:
         StopEarly(),
         RunSummary(),
         ExportEncoder(),
+    ]
+
+
+def watchers() -> list[Callback]:
+    return [
+        EvaluateBase(),
+        EvaluateRetrieval(["nDCG@10", "R@5"]),
+        EmbeddingDrift(5),
+        GradientNorm(),
+        Speed(),
+        Examples(count=3),
+        EMAWeightAveraging(decay=0.9),
     ]
 
 
@@ -67,6 +84,11 @@ RUNS = {
         trainer=FLOAT64 | {"limit_val_batches": 1.0, "enable_checkpointing": True},
         callbacks=callbacks,
     ),
+    "watched": Run(
+        optimizer=adamw,
+        trainer=FLOAT64 | {"limit_val_batches": 1.0, "accumulate_grad_batches": 2},
+        callbacks=watchers,
+    ),
 }
 # Losses are about 2, weights about 0.25. A rank's micro-batches are not those of one
 # process, so sums are rounded in another order: float64 leaves nothing of it, bfloat16
@@ -82,6 +104,8 @@ def _rank(process: int, port: int, folder: str) -> None:
     results: dict[str, Any] = {
         name: train(run, data, home / name, devices=2) for name, run in RUNS.items()
     }
+    trial = Run(callbacks=lambda: [FindLearningRate(steps=20)])
+    results["rates tried"] = train(trial, data, home / "rates", devices=2)
     try:
         sharded = Run(trainer={"use_distributed_sampler": True})
         train(sharded, data, home / "sharded", devices=2)
@@ -138,6 +162,35 @@ def test_metrics_and_files_are_those_of_one_process(
         together = pl.read_parquet(folder / "two" / "evaluated" / path)
         assert together["passage_id"].equals(alone["passage_id"])
     assert (folder / "two" / "evaluated" / "model" / "model.safetensors").is_file()
+
+
+def test_what_is_watched_is_that_of_one_process(
+    folder: Path, ranks: list[dict[str, Any]]
+) -> None:
+    def steady(metrics: dict[str, float]) -> dict[str, float]:
+        own = ("per_second", "memory_gib")  # of the machine
+        return {k: v for k, v in metrics.items() if not k.endswith(own)}
+
+    home = folder / "watched"
+    one = train(RUNS["watched"], folder / "data", home)["metrics"]
+    assert {"train/grad_norm", "val/drift/query_to_base"} <= one.keys()
+    for rank in ranks:
+        found = rank["watched"]["metrics"]
+        assert found.keys() == one.keys()
+        assert steady(found) == pytest.approx(steady(one), abs=EXACT)
+    peaks = {rank["watched"]["metrics"]["train/memory_gib"] for rank in ranks}
+    assert len(peaks) == 1
+    page = Path("examples") / "step-6.md"
+    two = folder / "two" / "watched" / page
+    assert two.read_text("utf-8") == (home / page).read_text("utf-8")
+
+
+def test_ranks_take_one_rate_from_a_trial(
+    folder: Path, ranks: list[dict[str, Any]]
+) -> None:
+    both = [rank["rates tried"]["weights"] for rank in ranks]
+    torch.testing.assert_close(*both, atol=0, rtol=0)
+    assert (folder / "two" / "rates" / "learning_rates.csv").is_file()
 
 
 def test_ranks_with_different_batches_are_refused(ranks: list[dict[str, Any]]) -> None:
