@@ -1,17 +1,30 @@
 """Callbacks that are added in YAML: each file does what its header says, in a run."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from dr_lightning.cli import main
-from tests.fit_command import ADDED, callbacks, fit, logged, newest, part
+from tests.fit_command import (
+    ADDED,
+    CONFIG,
+    ROOT,
+    callbacks,
+    fit,
+    logged,
+    newest,
+    part,
+)
 
+LIST = ADDED.parent / "small_corpus.yaml"  # what the tests' config has
 RUINOUS = "--model.optimizer.lr=10"
 # What a checkpoint of averaged weights is read with, outside of `fit`.
 OUTSIDE = "ignore:.*loading a checkpoint outside the 'fit' stage"
@@ -46,6 +59,15 @@ def test_stop_and_checkpoint_on_any_metric_count_the_base(
     # The base, then two evaluations of a worse model, however much better the second.
     assert [one["step"] for one in record(run)["evaluations"]] == [0, 4, 8]
     assert record(run)["selected_step"] == 0
+
+
+def test_the_list_that_selects_by_ndcg_keeps_a_base_that_is_best(
+    tmp_path: Path,
+) -> None:
+    chosen = f"--trainer.callbacks={ADDED.parent / 'select_by_ndcg.yaml'}"
+    run = fit(tmp_path, chosen, RUINOUS)
+    assert record(run)["selected_step"] == 0
+    assert (run / "checkpoints" / "step-0.ckpt").is_file()
 
 
 def test_the_best_recall_is_kept_beside_the_lowest_loss(tmp_path: Path) -> None:
@@ -121,3 +143,41 @@ def test_what_lightning_would_do_wrong_here_is_refused(
 def test_two_averages_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="would average each other's weights"):
         fit(tmp_path, added("ema"), added("average"))
+
+
+PAGE = (ROOT / "docs" / "callbacks.md").read_text("utf-8")
+
+
+def test_the_page_s_own_callback_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "my_callbacks.py").write_text(code, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (command,) = re.findall(r"(--trainer.callbacks\+=my_callbacks.*)\n", PAGE)
+    run = fit(tmp_path, *shlex.split(command))
+    hub = [one["val/tiny/hub"] for one in record(run)["evaluations"]]
+    assert len(hub) == 3
+    ranked = pl.read_parquet(run / "retrieval" / "val-8" / "tiny.parquet")
+    first = ranked["passage_id"].list.head(5).explode(empty_as_null=False)
+    most = first.value_counts()["count"].max()
+    assert isinstance(most, int)
+    assert hub[2] == pytest.approx(most / len(ranked))
+
+
+@pytest.mark.parametrize(
+    "options", sorted(set(re.findall(r"`(--trainer.callbacks\+=.*?)`", PAGE)))
+)
+def test_the_page_s_options_parse(
+    options: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "--config", str(CONFIG), *shlex.split(options), "--print_config"])
+    assert stop.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)["trainer"]["callbacks"]
+    listed = yaml.safe_load(LIST.read_text("utf-8"))
+    assert len(printed) > len(listed)
+    for setting in shlex.split(options)[1:]:
+        name, value = setting.removeprefix("--trainer.callbacks.").split("=")
+        assert printed[-1]["init_args"][name] == value

@@ -74,6 +74,7 @@ def test_the_schedule_has_the_suggestion_for_its_peak(
     scaled = rates_of(tmp_path / "scaled", data, found)
     assert found.optimal_lr is not None
     suggestion = found.optimal_lr.suggestion()
+    assert suggestion is not None
     assert suggestion in found.optimal_lr.results["lr"]
     torch.testing.assert_close(scaled, plain * (suggestion / 1e-3))
     assert len(plain) >= 6

@@ -1,5 +1,6 @@
 """Rates worked by hand on a clock that the test sets."""
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,7 @@ def batch(queries: list[list[int]], passages: list[list[int]]) -> Any:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
     return clock
 
 
@@ -48,21 +49,26 @@ def test_a_step_s_batches_are_counted_over_its_own_time(clock: SimpleNamespace) 
     """
     speed, model, at = Speed(), Model(), SimpleNamespace(global_step=0)
     told: Any = (at, model)
+
+    def done(queries: list[list[int]], passages: list[list[int]]) -> None:
+        ended: Any = (*told, None, batch(queries, passages), 0)
+        speed.on_train_batch_end(*ended)
+
     speed.on_train_epoch_start(*told)
     clock.now += 50
     speed.on_validation_end(*told)
     clock.now += 1
-    speed.on_train_batch_end(*told, None, batch([[5, 6], [7]], [[1, 2, 3, 4]]), 0)
+    done([[5, 6], [7]], [[1, 2, 3, 4]])
     assert model.logged == {}
     clock.now += 3
     at.global_step = 1
-    speed.on_train_batch_end(*told, None, batch([[5]], [[1, 2, 3], [9]]), 1)
+    done([[5]], [[1, 2, 3], [9]])
     assert model.logged["train/queries_per_second"] == 3 / 4
     assert model.logged["train/passages_per_second"] == 3 / 4
     assert model.logged["train/tokens_per_second"] == 20 / 4
     clock.now += 2
     at.global_step = 2
-    speed.on_train_batch_end(*told, None, batch([[5]], [[1]]), 2)
+    done([[5]], [[1]])
     assert model.logged["train/queries_per_second"] == 1 / 2
 
 
