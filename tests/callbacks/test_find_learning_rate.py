@@ -35,6 +35,7 @@ def trial(apply: bool) -> FindLearningRate:
     return FindLearningRate(1e-5, 1e-2, STEPS, apply=apply)
 
 
+@pytest.mark.slow
 def test_weights_losses_data_and_random_numbers_are_those_of_a_run_without(
     data: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def rates_of(folder: Path, data: Path, *trials: FindLearningRate) -> torch.Tenso
     return torch.tensor(frame["lr-AdamW"].drop_nulls().to_list())
 
 
+@pytest.mark.slow
 def test_the_schedule_has_the_suggestion_for_its_peak(
     data: Path, tmp_path: Path
 ) -> None:
