@@ -34,7 +34,7 @@ def write_report(settings: Settings) -> None:
     layout = layout_of(settings)
     sections = [
         [f"# {layout.student} on {Path(settings['corpus']).name}", ""],
-        _comparison(layout, tested=settings["test"] is not None),
+        _comparison(layout, settings["test"]),
         _stages(settings, layout),
         _types(layout),
         _samples(layout),
@@ -45,7 +45,7 @@ def write_report(settings: Settings) -> None:
         file.write_text(text, "utf-8")
 
 
-def _comparison(layout: Layout, tested: bool) -> Iterator[str]:
+def _comparison(layout: Layout, test: dict[str, Any] | None) -> Iterator[str]:
     folder = layout.evaluation / "comparison"
     found = json.loads((folder / "metrics.json").read_text("utf-8"))
     systems: dict[str, dict[str, Any]] = found["systems"]
@@ -54,7 +54,7 @@ def _comparison(layout: Layout, tested: bool) -> Iterator[str]:
     measures = [name for name in base.columns if name != "query_id"]
     yield f"## Is it better? ({len(base):,} {found['collection']})"
     yield ""
-    if not tested:
+    if test is None:
         yield from (SYNTHETIC, "")
     first = measures[0]
     titles = [*measures, f"{first}: difference (95%)", "p", "gained / same / lost"]
@@ -69,8 +69,12 @@ def _comparison(layout: Layout, tested: bool) -> Iterator[str]:
         counts = f"{d.gained} / {d.same} / {d.lost}"
         yield _row(name, [*cells, change, f"{d.p:.3g}", counts])
     yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
-    if "teacher" in systems:
-        yield "The teacher re-ranks the base's first passages; it bounds the student."
+    if test is not None and "teacher" in systems:
+        yield (
+            f"The teacher re-ranks the base's first {test['teacher_depth']} passages "
+            "and has no others: measures that look deeper say little of it. It bounds "
+            "the student."
+        )
     yield ""
 
 

@@ -172,6 +172,7 @@ def test_with_a_test_set_the_report_has_the_teacher(
     report = (own / "report.md").read_text("utf-8")
     assert "| teacher |" in report
     assert "(2 test queries)" in report
+    assert "base's first 5 passages" in report
     scored = pl.read_parquet(own / "evaluation" / "teacher.parquet")
     assert scored["passage_id"].list.len().to_list() == [5, 5]
 
