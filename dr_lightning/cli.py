@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from typing import get_args
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells count it."""
@@ -31,16 +32,25 @@ STAGES = {
     "search": "Show the best passages for a typed query.",
     "export": "Turn a checkpoint into a model folder.",
 }
+RESULTS = {
+    "compare": "Show runs side by side: base, selected and last checkpoint, teacher.",
+}
+#: Commands whose first option needs no name, and what it is.
+POSITIONAL = {
+    "search": ("query", "What to look for; one or more."),
+    "compare": ("paths", "Folders of runs and evaluations; one or more."),
+}
 
 
 def usage() -> str:
     """All commands with a line each."""
-    width = max(map(len, [*PIPELINE, *VERBS, *STAGES]))
+    width = max(map(len, [*PIPELINE, *VERBS, *STAGES, *RESULTS]))
     lines = ["usage: python -m dr_lightning COMMAND [--config FILE] [--option value]"]
     groups = {
         "several commands in one": PIPELINE,
         "train (LightningCLI)": VERBS,
         "stages (parquet in, parquet out)": STAGES,
+        "results (any number of runs)": RESULTS,
     }
     for title, commands in groups.items():
         lines += ["", f"{title}:"]
@@ -79,7 +89,7 @@ def _run(args: list[str]) -> None:
     if command == "--version":
         sys.stdout.write(import_module("dr_lightning").__version__ + "\n")
         return
-    if command not in {*PIPELINE, *VERBS, *STAGES}:
+    if command not in {*PIPELINE, *VERBS, *STAGES, *RESULTS}:
         sys.stderr.write(f"{usage()}\n\nerror: there is no command {command!r}.\n")
         raise SystemExit(2)
     _prepare()
@@ -100,11 +110,14 @@ def _stage(name: str, args: list[str]) -> None:
     summary = (function.__doc__ or "").split("\n\n    Args:")[0]
     parser = ArgumentParser(prog=f"dr_lightning {name}", description=summary)
     parser.add_argument("--config", action="config", help="A YAML file of options.")
-    positional: set[str | int] = {"query"} if name == "search" else set()
-    if positional:
-        parser.add_argument("query", nargs="+", help="What to look for; one or more.")
+    skip: set[str | int] = set()
+    if name in POSITIONAL:
+        option, text = POSITIONAL[name]
+        kind = get_args(function.__annotations__[option])[0]
+        parser.add_argument(option, nargs="+", type=kind, help=text)
+        skip.add(option)
     parser.add_function_arguments(
-        function, as_group=False, as_positional=False, skip=positional, sub_configs=True
+        function, as_group=False, as_positional=False, skip=skip, sub_configs=True
     )
     settings = parser.instantiate(parser.parse_args(args))
     del settings["config"]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from dr_lightning import __version__
-from dr_lightning.cli import STAGES, VERBS, main
+from dr_lightning.cli import POSITIONAL, RESULTS, STAGES, VERBS, main
 
 MODULE = [sys.executable, "-m", "dr_lightning"]
 HELP_SECONDS = 1.5
+FUNCTIONS = STAGES | RESULTS
 COLLECTION = [
     "--collection.name=c",
     "--collection.corpus=c.parquet",
@@ -42,19 +43,19 @@ def test_help_lists_every_command_with_a_line(
 ) -> None:
     main(args)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    for name, text in (VERBS | STAGES).items():
+    for name, text in (VERBS | FUNCTIONS).items():
         assert [line for line in lines if line.split() == [name, *text.split()]], name
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_stage_s_line_is_the_first_of_its_docstring(name: str) -> None:
     function = getattr(import_module(f"dr_lightning.stages.{name}"), name)
-    assert function.__doc__.splitlines()[0] == STAGES[name]
+    assert function.__doc__.splitlines()[0] == FUNCTIONS[name]
 
 
 def test_every_stage_is_a_command() -> None:
     folder = Path(__file__).parent.parent / "dr_lightning" / "stages"
-    assert {file.stem for file in folder.glob("*.py")} - {"__init__"} == set(STAGES)
+    assert {file.stem for file in folder.glob("*.py")} - {"__init__"} == set(FUNCTIONS)
 
 
 def test_help_is_quick() -> None:
@@ -96,15 +97,16 @@ def test_help_of_a_verb_names_config_and_model(
     assert "--model.encoder" in text
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_help_of_a_stage_is_its_docstring(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = " ".join(told(name, "--help", capsys=capsys).split())
-    assert STAGES[name] in text
+    assert FUNCTIONS[name] in text
     assert "Args:" not in text
     function = getattr(import_module(f"dr_lightning.stages.{name}"), name)
-    for option in set(function.__annotations__) - {"return", "query"}:
+    unnamed = {"return", POSITIONAL.get(name, ("",))[0]}
+    for option in set(function.__annotations__) - unnamed:
         assert f"--{option}" in text, option
 
 

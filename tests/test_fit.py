@@ -11,7 +11,9 @@ import torch
 import yaml
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
-from dr_lightning import artefacts, schemas
+from dr_lightning import __version__, artefacts, schemas
+from dr_lightning.analysis.results import load
+from dr_lightning.analysis.scores import scores
 from dr_lightning.cli import main
 from tests.tiny_data import write_tiny
 
@@ -138,6 +140,26 @@ def test_the_run_s_own_config_repeats_it_and_serves_the_other_verbs(
     ]
     assert metrics["test/nDCG@10"][0] == pytest.approx(best["val/nDCG@10"], abs=1e-6)
     main(["validate", "--config", again, "--ckpt_path", checkpoint])
+    check_results(folder, [run_folder(tmp_path, number) for number in (2, 3)])
+
+
+def check_results(folder: Path, judged_apart: list[Path]) -> None:
+    """The analysis takes `test` and `validate` of a checkpoint for the run's own."""
+    (run,) = load([folder]).runs
+    assert (run.seed, run.status) == (3, "finished")
+    assert set(run.fingerprints) == {"corpus", "train lists", "dev lists"}
+    assert run.record["peak_memory_mib"]["process"] > 100
+    assert run.record["versions"]["dr_lightning"] == __version__
+    results = load([folder, *judged_apart])
+    assert [one.folder for one in results.runs] == [folder]
+    found = scores(results)
+    assert found.tests == []  # the run selected by this collection
+    assert found.names == ["base", "t selected", "t last"]
+    selected = found.of("t selected", "tiny")["nDCG@10"].mean()
+    own = scores(load([folder])).of("t selected", "tiny")["nDCG@10"].mean()
+    assert selected == pytest.approx(own, abs=1e-6)
+    keys = results.steps.select("key").unique().collect()["key"].to_list()
+    assert {"train/loss", "train/steps_a_minute", "val/nDCG@10"} <= set(keys)
 
 
 def test_the_base_is_kept_where_nothing_is_better(

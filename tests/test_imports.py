@@ -13,7 +13,6 @@ PACKAGE = "dr_lightning"
 # floor do not know each other.
 FLOORS = [
     {
-        "analysis",
         "cache",
         "deduplication",
         "distributed",
@@ -27,7 +26,7 @@ FLOORS = [
     {"manifest"},
     {"artefacts"},
     {"inputs"},
-    {"curation", "trec"},
+    {"analysis", "curation", "trec"},
     {"models", "sources"},
     {"data", "export", "generation", "retrieval", "scoring"},
     {"candidates"},

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dr_lightning.analysis.run import RUN_FILE
 from dr_lightning.callbacks.run_folder import run_folder
-from dr_lightning.callbacks.run_summary import RUN_FILE
 from dr_lightning.export import load_weights, write_model
 from dr_lightning.models.bi_encoder import BiEncoder
 

@@ -1,6 +1,7 @@
 """The files that an evaluation in the loop leaves in the run's folder."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from dr_lightning import artefacts, schemas, trec
@@ -25,14 +26,17 @@ def write_retrieval(
     source = collection.source
     manifest = artefacts.Manifest(
         stage="evaluate",
-        settings={"measures": list(measures), "step": step},
-        inputs={
-            "corpus": source.corpus,
-            "queries": source.queries,
-            "qrels": source.qrels,
+        settings={
+            "measures": list(measures),
+            "step": step,
+            # Passages; null = the whole corpus.
+            "searched": None if found.searched is None else len(found.searched),
+            "collection": asdict(source),
         },
+        inputs=source.files,
     )
     path = folder / f"{collection.name}.parquet"
     artefacts.write(run, path, schemas.RUN, manifest, overwrite=True)
     trec.write_run(run, path.with_suffix(".trec"), tag=collection.name)
-    found.per_query.write_parquet(folder / f"{collection.name}.per_query.parquet")
+    with artefacts.replacing(folder / f"{collection.name}.per_query.parquet") as file:
+        found.per_query.write_parquet(file)

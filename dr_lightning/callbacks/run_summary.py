@@ -8,42 +8,52 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
 
-from dr_lightning import artefacts
+import dr_lightning
+from dr_lightning.analysis.run import RUN_FILE
+from dr_lightning.callbacks.run_facts import (
+    fingerprints,
+    peak_memory,
+    seeds,
+    start_facts,
+)
 from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.data.lists_module import TrainingListDataModule
-from dr_lightning.data.token_store import TokenStore
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.ragged import Framing
 
-RUN_FILE = "run.json"
 PACKAGES = ("torch", "lightning", "transformers", "polars", "torchmetrics")
-_BATCHES_COUNTED = 3
 
 
 class RunSummary(Callback):
     """Tells at the start what a batch is, at the end what became better.
 
-    Writes `run.json` into the run's folder: versions, sizes, fingerprints of the data,
-    every evaluation with its step, and seconds. It is written anew at each evaluation,
-    so a run that crashed has one too; `fast_dev_run` writes none.
+    Writes `run.json` into the run's folder: versions, seeds, sizes, fingerprints of the
+    data, every evaluation with its step, seconds and peak memory. It is written anew at
+    each evaluation, so a run that crashed has one too; `fast_dev_run` writes none.
     """
 
     def __init__(self) -> None:
         self.evaluations: list[dict[str, Any]] = []
+        self.timings: list[dict[str, Any]] = []
         self.facts: dict[str, Any] = {}
+        self.fingerprints: dict[str, str] = {}
+        self.seeds: dict[str, int | None] = {}
         self.started = time.monotonic()
         self.earlier_seconds = 0.0
+        self._evaluation_began = 0.0
         self._folder: Path | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Evaluations so far."""
-        return {"evaluations": self.evaluations, "seconds": self._seconds()}
+        return {
+            "evaluations": self.evaluations,
+            "timings": self.timings,
+            "seconds": self._seconds(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint.
@@ -52,6 +62,7 @@ class RunSummary(Callback):
             state_dict: What `state_dict` gave.
         """
         self.evaluations = list(state_dict["evaluations"])
+        self.timings = list(state_dict.get("timings", []))  # 0.1.0 kept none
         self.earlier_seconds = float(state_dict["seconds"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -64,8 +75,14 @@ class RunSummary(Callback):
             pl_module, BiEncoder
         ):
             self.facts = start_facts(trainer, pl_module, data)
+            self.fingerprints = fingerprints(data)
+            self.seeds = seeds(data)
         if trainer.is_global_zero and self.facts:
             _show(_facts_table(self.facts))
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes when the evaluation began."""
+        self._evaluation_began = self._seconds()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the evaluation's values and writes the file."""
@@ -78,6 +95,9 @@ class RunSummary(Callback):
         }
         evaluation = {"step": trainer.global_step, "epoch": trainer.current_epoch}
         self.evaluations.append({**evaluation, **values})
+        now = self._seconds()
+        timing = {"seconds": now, "evaluation_seconds": now - self._evaluation_began}
+        self.timings.append({"step": trainer.global_step, **timing})
         self._write(trainer, "running")
 
     def on_exception(
@@ -103,15 +123,32 @@ class RunSummary(Callback):
             "status": status,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self._seconds(), 1),
+            "peak_memory_mib": peak_memory(),
             "versions": {name: version(name) for name in PACKAGES}
-            | {"python": platform.python_version()},
+            | {
+                "dr_lightning": dr_lightning.__version__,
+                "python": platform.python_version(),
+            },
+            "seeds": self.seeds,
+            "fingerprints": self.fingerprints,
             "facts": self.facts,
             "selected_step": selected_step(trainer),
             "evaluations": self.evaluations,
+            "timings": self.timings,
         }
         work = self._folder / f".{RUN_FILE}"
         work.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         work.replace(self._folder / RUN_FILE)
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and the packages that shape a result."""
+    own = {"dr_lightning": dr_lightning.__version__}
+    return (
+        {name: version(name) for name in PACKAGES}
+        | own
+        | {"python": platform.python_version()}
+    )
 
 
 def selected_step(trainer: Trainer) -> int | None:
@@ -122,47 +159,6 @@ def selected_step(trainer: Trainer) -> int | None:
     # Memory-mapped: only the step is read, not the weights.
     state = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
     return int(state["global_step"])
-
-
-def start_facts(
-    trainer: Trainer, module: BiEncoder, data: TrainingListDataModule
-) -> dict[str, Any]:
-    """What users ask first: sizes of batch and lists, steps, what is cut by length.
-
-    Args:
-        trainer: The Trainer.
-        module: The model.
-        data: The training lists, after `setup`.
-    """
-    train = data.train
-    if train is None:
-        return {}
-    batches = data.batching.order.epoch(train.lists, data.batching.seed, 0)
-    indices = [train.index(0, rows) for rows in batches[:_BATCHES_COUNTED]]
-    slots = float(np.mean([(slot >= 0).sum() for _, slot, _ in indices]))
-    distinct = float(np.mean([len(rows) for rows, _, _ in indices]))
-    framings = module.tokenization.framings
-    return {
-        "training lists": len(train.lists),
-        "queries a batch (all ranks)": len(batches[0]),
-        "passages a list": int(indices[0][1].shape[1]),
-        "list slots a batch": round(slots),
-        "distinct passages a batch": round(distinct),
-        "negatives a query, at most": round(distinct) - 1,
-        "micro-batch tokens": module.micro_batching.tokens,
-        "batches an epoch": data.steps_per_epoch,
-        "batches an optimizer step": trainer.accumulate_grad_batches,
-        "ranks": trainer.world_size,
-        "precision": str(trainer.precision),
-        "passages cut by length": _share_cut(train.passage, framings["passage"]),
-        "queries cut by length": _share_cut(train.query, framings["query"]),
-        "corpus": artefacts.fingerprint(data.corpus),
-        "train lists": artefacts.fingerprint(data.files.train),
-    }
-
-
-def _share_cut(texts: TokenStore, framing: Framing) -> str:
-    return f"{texts.share_cut(framing.max_tokens):.1%}"
 
 
 def _facts_table(facts: dict[str, Any]) -> Table:

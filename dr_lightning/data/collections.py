@@ -30,6 +30,11 @@ class Collection:
     qrels: Path
     drop_identical: bool = False
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Its artefacts by name."""
+        return {"corpus": self.corpus, "queries": self.queries, "qrels": self.qrels}
+
 
 @dataclass(frozen=True)
 class Collections:

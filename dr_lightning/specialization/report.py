@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from dr_lightning.analysis.significance import compare
+from dr_lightning.analysis.significance import describe, paired, randomisation
+from dr_lightning.analysis.tables import changes, interval
 from dr_lightning.artefacts import read_manifest, replacing
 from dr_lightning.inputs import read_queries
 from dr_lightning.specialization.layout import Layout
@@ -64,10 +65,9 @@ def _comparison(layout: Layout, test: dict[str, Any] | None) -> Iterator[str]:
         if frame is base or len(base) < 2:
             yield _row(name, [*cells, "", "", ""])
             continue
-        d = compare(base, frame, first)
-        change = f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
-        counts = f"{d.gained} / {d.same} / {d.lost}"
-        yield _row(name, [*cells, change, f"{d.p:.3g}", counts])
+        differences = paired(base, frame, first)
+        found, p = describe(differences), randomisation(differences)
+        yield _row(name, [*cells, interval(found), f"{p:.3g}", changes(found)])
     yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
     if test is not None and "teacher" in systems:
         yield (

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
@@ -162,24 +162,24 @@ def _write(
     out: Path,
     overwrite: bool,
 ) -> None:
-    inputs = {
-        "corpus": collection.corpus,
-        "queries": collection.queries,
-        "qrels": collection.qrels,
-    }
     values = {}
     for number, system in enumerate(systems):
         path = out / f"run-{number}.parquet"
         manifest = artefacts.Manifest(
             stage="evaluate",
-            settings={"system": system.name, "measures": measures},
-            inputs=inputs,
+            settings={
+                "system": system.name,
+                "measures": measures,
+                "collection": asdict(collection),
+            },
+            inputs=collection.files,
             counts={"queries": len(system.run)},
             extra=means(system.per_query),
         )
         artefacts.write(system.run, path, schemas.RUN, manifest, overwrite)
         trec.write_run(system.run, path.with_suffix(".trec"), tag=f"run-{number}")
-        system.per_query.write_parquet(out / f"run-{number}.per_query.parquet")
+        with artefacts.replacing(out / f"run-{number}.per_query.parquet") as file:
+            system.per_query.write_parquet(file)
         values[system.name] = {"run": path.name, **means(system.per_query)}
     text = json.dumps({"collection": collection.name, "systems": values}, indent=2)
     (out / "metrics.json").write_text(text + "\n", "utf-8")

@@ -1,0 +1,197 @@
+"""Runs that differ in nothing but the seed are one experiment; others stay apart."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dr_lightning.analysis.run import Run, section
+
+BOTH = "selected = last"
+"""The checkpoint that is both, in all runs of an experiment."""
+#: Settings that say where and as what a run is logged, and its seeds.
+_NO_DIFFERENCE = frozenset(
+    {"seed_everything", "seed", "logger", "default_root_dir", "dirpath", "ckpt_path"}
+)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Runs of the same settings and data.
+
+    Args:
+        name: Unlike that of every other experiment at hand.
+        runs: They have different seeds.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+
+    def checkpoints(self, run: Run, step: int) -> list[str]:
+        """What a run's weights after some steps are; several, none, or one of them.
+
+        Args:
+            run: One of the runs.
+            step: Optimizer steps taken.
+        """
+        found = [name for name, end in run.ends.items() if end == step]
+        return list(dict.fromkeys(map(self.checkpoint, found)))
+
+    def checkpoint(self, name: str) -> str:
+        """The name of a checkpoint; selected and last are one if all runs say so.
+
+        Args:
+            name: "base", "selected" or "last".
+        """
+        is_one = all(
+            run.ends["selected"] == run.ends["last"] is not None for run in self.runs
+        )
+        return BOTH if is_one and name in {"selected", "last"} else name
+
+
+def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
+    """Groups runs into experiments.
+
+    Runs of one name are kept apart, and named with their folder, if their settings
+    differ in more than seed, logger and folders of paths, if their data differ, or if
+    a seed repeats.
+
+    Args:
+        runs: In any order.
+
+    Returns:
+        The experiments in the order of their first runs, and a line on every name that
+        stands for several.
+    """
+    named: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        named[run.experiment].append(run)
+    found, notes = [], []
+    for name, several in named.items():
+        groups = _groups(several)
+        if len(groups) == 1:
+            found.append(Experiment(name, tuple(groups[0])))
+            continue
+        ends = folder_names([group[0].folder for group in groups])
+        labels = [f"{name}/{end}" for end in ends]
+        found += [
+            Experiment(label, tuple(group))
+            for label, group in zip(labels, groups, strict=True)
+        ]
+        notes.append(
+            f"Runs of the name {name} differ in more than their seeds, or repeat one, "
+            f"and are kept apart: {', '.join(labels)}."
+        )
+    return found, notes
+
+
+def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+    alike: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        alike[_identity(run)].append(run)
+    groups = []
+    for group in alike.values():
+        seeds = {run.seed for run in group}
+        repeats = len(group) > 1 and (len(seeds) < len(group) or None in seeds)
+        groups += [[run] for run in group] if repeats else [group]
+    return groups
+
+
+def _identity(run: Run) -> str:
+    """Text that is equal for runs of equal settings and data."""
+    told = dict(flat(run.config))
+    # A file's name tells less than its content, but is there without it.
+    told |= {f"fingerprint of {key}": v for key, v in run.fingerprints.items()}
+    return json.dumps(told, sort_keys=True, default=str)
+
+
+def flat(settings: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings as dotted keys and values, without seeds and logger.
+
+    Of a path its last part counts, so that a moved folder changes nothing.
+
+    Args:
+        settings: Nested mappings and lists.
+        above: Key of the whole.
+
+    Example:
+        >>> dict(flat({"seed": 1, "data": {"corpus": "/a/c.parquet"}, "steps": [1, 2]}))
+        {'data.corpus': 'c.parquet', 'steps.0': 1, 'steps.1': 2}
+    """
+    if isinstance(settings, dict):
+        pairs = [(k, v) for k, v in settings.items() if k not in _NO_DIFFERENCE]
+    elif isinstance(settings, list):
+        pairs = [(str(number), value) for number, value in enumerate(settings)]
+    else:
+        is_path = isinstance(settings, str) and "/" in settings
+        yield above, Path(settings).name if is_path else settings
+        return
+    for key, value in pairs:
+        yield from flat(value, f"{above}.{key}" if above else str(key))
+
+
+def folder_names(folders: Sequence[Path]) -> list[str]:
+    """The last parts of paths that tell all of them apart, at one level if possible.
+
+    Args:
+        folders: Different folders.
+
+    Example:
+        >>> folder_names([Path("/work/small/fit"), Path("/work/large/fit")])
+        ['small', 'large']
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, min(map(len, parts))):
+        names = [part[-depth] for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(folder) for folder in folders]
+
+
+def differences(found: Sequence[Experiment]) -> dict[str, list[Any]]:
+    """Settings in which experiments differ: a key and the value of each.
+
+    Args:
+        found: What `experiments` gave; the first run of each counts.
+    """
+    told = [dict(flat(one.runs[0].config)) for one in found]
+    keys = dict.fromkeys(key for settings in told for key in settings)
+    values = {key: [settings.get(key, "") for settings in told] for key in keys}
+    return {
+        key: several
+        for key, several in values.items()
+        if any(value != several[0] for value in several[1:])
+    }
+
+
+def bases(found: Sequence[Experiment]) -> dict[str, str]:
+    """What is put behind "base" for each experiment, so that unlike bases stay apart.
+
+    Nothing where all experiments start from the same encoder; else the name of its
+    backbone, or of the experiment where that tells too little.
+
+    Args:
+        found: What `experiments` gave.
+    """
+    encoders: dict[str, list[Experiment]] = defaultdict(list)
+    for one in found:
+        settings = section(one.runs[0].config, "model", "encoder")
+        encoders[json.dumps(dict(flat(settings)), default=str)].append(one)
+    if len(encoders) < 2:
+        return {one.name: "" for one in found}
+    names = [_backbone(several[0]) for several in encoders.values()]
+    if "" in names or len(set(names)) < len(names):
+        names = [f"of {several[0].name}" for several in encoders.values()]
+    return {
+        one.name: f" {name}"
+        for name, several in zip(names, encoders.values(), strict=True)
+        for one in several
+    }
+
+
+def _backbone(one: Experiment) -> str:
+    encoder = section(one.runs[0].config, "model", "encoder", "init_args")
+    name = Path(str(encoder.get("backbone", ""))).name
+    return f"({name})" if name else ""

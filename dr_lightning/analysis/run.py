@@ -1,0 +1,154 @@
+"""A training run's folder, read as it is: finished, crashed, or still going on."""
+
+import json
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.csv"
+CONFIG_FILE = "config.yaml"
+#: Folders of a run in which no other run and no evaluation lies.
+_LEAVES = frozenset({"checkpoints", "model", "retrieval"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `fit` left in a folder; whatever is missing is empty or None.
+
+    Args:
+        folder: Has `run.json` or `metrics.csv`.
+    """
+
+    folder: Path
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What `RunSummary` wrote; empty before the first evaluation."""
+        return _mapping(self.folder / RUN_FILE, json.loads)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The settings that repeat the run."""
+        return _mapping(self.folder / CONFIG_FILE, yaml.safe_load)
+
+    @property
+    def experiment(self) -> str:
+        """The logger's name, else that of the folder (above `version_0` and so on)."""
+        loggers = section(self.config, "trainer").get("logger")
+        for logger in loggers if isinstance(loggers, list) else [loggers]:
+            if isinstance(logger, dict):
+                name = section(logger, "init_args").get("name")
+                if name:
+                    return str(name)
+        own = self.folder.resolve()
+        return own.parent.name if own.name.startswith("version_") else own.name
+
+    @property
+    def seed(self) -> int | None:
+        """`seed_everything`."""
+        seed = section(self.record, "seeds").get("seed_everything")
+        seed = self.config.get("seed_everything") if seed is None else seed
+        return seed if type(seed) is int else None
+
+    @property
+    def status(self) -> str:
+        """How the run ended, as far as its files tell."""
+        if not self.record:
+            return "no evaluation yet: running, or stopped before"
+        status = str(self.record.get("status", "unknown"))
+        return "running or killed" if status == "running" else status
+
+    @property
+    def only_judged(self) -> bool:
+        """Whether nothing was trained: `test` and `validate` leave no record."""
+        if (self.folder / RUN_FILE).is_file():
+            return False
+        with (self.folder / METRICS_FILE).open(encoding="utf-8") as lines:
+            return "train/" not in next(lines, "train/")
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        """Values of each evaluation in the loop, with its step."""
+        return list(self.record.get("evaluations", []))
+
+    @property
+    def ends(self) -> dict[str, int | None]:
+        """Optimizer steps of base, selected and last weights, where they are known.
+
+        Selected is what `ModelCheckpoint` holds for best: the base may be it.
+        """
+        steps = [one["step"] for one in self.evaluations]
+        return {
+            "base": 0 if 0 in steps else None,
+            "selected": self.record.get("selected_step"),
+            "last": steps[-1] if steps else None,
+        }
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the data; runs of older releases have two of them."""
+        if "fingerprints" in self.record:
+            return dict(self.record["fingerprints"])
+        facts = section(self.record, "facts")
+        return {k: facts[k] for k in ("corpus", "train lists") if k in facts}
+
+
+def section(settings: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """A mapping within a mapping; empty where it is missing or something else.
+
+    Args:
+        settings: What is looked into.
+        keys: Names on the way.
+
+    Example:
+        >>> section({"data": {"init_args": {"seed": 1}}}, "data", "init_args")
+        {'seed': 1}
+        >>> section({"data": None}, "data", "init_args")
+        {}
+    """
+    found: Any = settings
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _mapping(path: Path, load: Any) -> dict[str, Any]:
+    """A file's mapping; empty where it is missing or half-written."""
+    try:
+        found = load(path.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_run(files: Collection[str]) -> bool:
+    """Whether a folder with such files is a run's.
+
+    Args:
+        files: Their names.
+    """
+    return RUN_FILE in files or METRICS_FILE in files
+
+
+def walk(path: Path) -> Iterator[tuple[Path, set[str]]]:
+    """A folder and those below it that may hold results, with the names of their files.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        ValueError: If there is no such folder.
+    """
+    if not path.is_dir():
+        msg = f"{path}: no such folder. Give folders that `fit` or `evaluate` wrote."
+        raise ValueError(msg)
+    for name, folders, files in os.walk(path):
+        leaves = _LEAVES if is_run(files) else frozenset()
+        folders[:] = sorted(f for f in folders if f not in leaves and f[0] != ".")
+        yield Path(name), set(files)

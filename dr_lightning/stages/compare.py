@@ -1,0 +1,28 @@
+"""`compare`: runs and evaluations side by side, in a terminal."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from dr_lightning.analysis import comparison, tables
+from dr_lightning.analysis.results import load
+from dr_lightning.analysis.scores import scores
+
+
+def compare(paths: list[Path], measures: list[str] | None = None) -> None:
+    """Show runs side by side: base, selected and last checkpoint, teacher.
+
+    Args:
+        paths: Folders that `fit`, `evaluate --out` or `specialize` wrote, or folders
+            of such, one or more.
+        measures: Columns, the first to compare by; null = all that were measured.
+    """
+    results = load(paths)
+    found = scores(results, measures)
+    rows = comparison.compare(found)
+    console = Console(file=sys.stdout)
+    for collection in dict.fromkeys(row.collection for row in rows):
+        console.print(tables.effectiveness(found, rows, collection).rich())
+    for note in (*results.notes, tables.HOW_TO_READ):
+        console.print(note, markup=False, highlight=False)

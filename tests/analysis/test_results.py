@@ -1,0 +1,299 @@
+"""Reading runs and evaluations: whole, half-written, alike, and at odds."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dr_lightning.analysis.experiments import differences
+from dr_lightning.analysis.results import load
+from dr_lightning.analysis.scores import POOLED, scores
+from dr_lightning.analysis.values import VALUES
+from tests.run_folders import write_evaluation, write_record, write_run, write_values
+
+BASE, HALF, END = [0.2, 0.4, 0.6], [0.3, 0.5, 0.6], [0.4, 0.4, 0.9]
+
+
+def means(folder: Path, measure: str = "nDCG@10") -> dict[tuple[str, str], float]:
+    """Mean of each system on each collection."""
+    table = scores(load([folder]), [measure]).table
+    found = table.group_by("collection", "name").agg(pl.col(measure).mean())
+    return {(row[0], row[1]): round(row[2], 6) for row in found.iter_rows()}
+
+
+def test_base_selected_and_last_are_told_apart(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END}, selected=4)
+    assert means(tmp_path) == {
+        ("dev", "base"): 0.4,
+        ("dev", "kl selected"): 0.466667,
+        ("dev", "kl last"): 0.566667,
+    }
+
+
+def test_each_evaluation_on_the_way_is_there_too(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END})
+    results = load([tmp_path])
+    steps = results.per_query.select(pl.col("step").unique().sort()).collect()
+    assert steps["step"].to_list() == [0, 4, 8]
+    assert results.per_query.collect_schema() == VALUES
+    ends = results.measurements.select("checkpoint").unique().collect()
+    assert set(ends["checkpoint"]) == {"base", "selected = last"}
+
+
+def test_seeds_are_averaged_query_by_query(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {0: BASE, 4: HALF}, seed=1)
+    write_run(tmp_path / "b", {0: BASE, 4: END}, seed=2)
+    found = scores(load([tmp_path]))
+    averaged = found.of("kl selected = last", "dev")["nDCG@10"].to_list()
+    assert averaged == pytest.approx([0.35, 0.45, 0.75])
+    (row,) = found.seeds.filter(pl.col("name") != "base").iter_rows(named=True)
+    assert row["seeds"] == 2
+    # Means 0.466667 and 0.566667: half their distance times the square root of 2.
+    assert row["spread"] == pytest.approx(0.0707107, abs=1e-6)
+
+
+def test_selected_and_last_are_one_only_if_all_seeds_say_so(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {0: BASE, 4: HALF, 8: END}, seed=1, selected=4)
+    write_run(tmp_path / "b", {0: BASE, 4: HALF, 8: END}, seed=2, selected=8)
+    assert means(tmp_path) == {
+        ("dev", "base"): 0.4,
+        ("dev", "kl selected"): 0.516667,
+        ("dev", "kl last"): 0.566667,
+    }
+
+
+def test_a_run_that_only_got_worse_selects_its_base(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: END, 4: HALF}, selected=0)
+    assert means(tmp_path) == {
+        ("dev", "base"): 0.566667,
+        ("dev", "kl selected"): 0.566667,
+        ("dev", "kl last"): 0.466667,
+    }
+
+
+def test_other_settings_under_one_name_are_kept_apart_and_told(tmp_path: Path) -> None:
+    write_run(tmp_path / "version_0", {0: BASE, 4: HALF}, seed=1)
+    write_run(tmp_path / "version_1", {0: BASE, 4: END}, seed=2, rate=1e-4)
+    results = load([tmp_path])
+    assert [one.name for one in results.experiments] == ["kl/version_0", "kl/version_1"]
+    assert "kept apart: kl/version_0, kl/version_1" in results.notes[0]
+    assert differences(results.experiments) == {
+        "model.optimizer.init_args.lr": [1e-5, 1e-4]
+    }
+
+
+def test_a_repeated_seed_is_kept_apart(tmp_path: Path) -> None:
+    write_run(tmp_path / "version_0", {0: BASE, 4: HALF})
+    write_run(tmp_path / "version_1", {0: BASE, 4: END})
+    assert len(load([tmp_path]).experiments) == 2
+
+
+def test_unlike_bases_keep_their_names(tmp_path: Path) -> None:
+    for name, backbone in (("one", "models/mini"), ("two", "models/large")):
+        folder = write_run(tmp_path / name, {0: BASE, 4: END}, name=name)
+        config = (folder / "config.yaml").read_text("utf-8")
+        (folder / "config.yaml").write_text(config.replace("models/mini", backbone))
+    found = scores(load([tmp_path]))
+    assert found.bases["one selected = last"] == "base (mini)"
+    assert found.bases["two selected = last"] == "base (large)"
+
+
+def test_an_evaluation_below_a_run_belongs_to_it(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END}, selected=4)
+    systems = {"base": BASE, "selected": END, "last": HALF, "teacher": [1.0, 1.0, 1.0]}
+    write_evaluation(folder / "evaluation" / "scifact", systems)
+    found = {k[1]: v for k, v in means(tmp_path).items() if k[0] == "scifact"}
+    assert found == {
+        "base": 0.4,
+        "kl selected": 0.566667,
+        "kl last": 0.466667,
+        "teacher": 1.0,
+    }
+
+
+def test_an_evaluation_alone_has_its_first_system_for_a_base(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "out", {"mini": BASE, "fitted": END})
+    found = scores(load([tmp_path]))
+    assert found.bases == {"mini": "mini", "fitted": "mini"}
+
+
+def test_equal_systems_of_two_folders_are_one_others_told_apart(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "small" / "out", {"base": BASE, "fitted": HALF})
+    write_evaluation(tmp_path / "large" / "out", {"base": BASE, "fitted": END})
+    assert means(tmp_path) == {
+        ("scifact", "base"): 0.4,
+        ("scifact", "fitted of small"): 0.466667,
+        ("scifact", "fitted of large"): 0.566667,
+    }
+
+
+def test_a_run_with_two_values_for_its_base_is_refused(tmp_path: Path) -> None:
+    for seed, base in ((1, BASE), (2, HALF)):
+        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
+        write_evaluation(folder / "test", {"base": base, "last": END})
+    with pytest.raises(ValueError, match=r"s1/.*s2/.*both are base.*differ in 2 quer"):
+        load([tmp_path])
+
+
+def test_a_part_of_a_corpus_is_another_collection(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    manifest = folder / "retrieval" / "val-4" / "dev.manifest.json"
+    text = manifest.read_text("utf-8").replace('"searched": null', '"searched": 1000')
+    manifest.write_text(text, "utf-8")
+    assert set(means(tmp_path)) == {
+        ("dev", "base"),
+        ("dev, 1,000 passages", "kl selected = last"),
+    }
+
+
+def test_collections_of_one_name_and_other_data_are_told_apart(tmp_path: Path) -> None:
+    for name, print_ in (("a", "1" * 16), ("b", "2" * 16)):
+        folder = write_evaluation(tmp_path / name, {"base": BASE, f"fit {name}": END})
+        for file in folder.glob("*.manifest.json"):
+            told = json.loads(file.read_text("utf-8"))
+            told["inputs"] = {"qrels": print_}
+            file.write_text(json.dumps(told), "utf-8")
+    results = load([tmp_path])
+    assert "2 collections of different data are called scifact" in results.notes[0]
+    assert scores(results).collections == ["scifact (111111)", "scifact (222222)"]
+
+
+def test_a_run_before_its_first_evaluation_has_steps_and_a_status(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    (tmp_path / "kl" / "run.json").write_text('{"status": "runn', "utf-8")
+    results = load([tmp_path])
+    assert results.runs[0].status == "no evaluation yet: running, or stopped before"
+    keys = results.steps.select("key").unique().collect()["key"].to_list()
+    assert keys == ["train/loss"]
+
+
+def test_an_empty_folder_of_a_run_gives_typed_empty_frames(tmp_path: Path) -> None:
+    write_record(tmp_path / "kl", status="running")
+    (tmp_path / "kl" / "metrics.csv").touch()
+    results = load([tmp_path])
+    assert results.steps.collect().is_empty()
+    assert results.steps.collect_schema()["value"] == pl.Float64
+    assert results.per_query.collect().is_empty()
+    assert results.runs[0].status == "running or killed"
+    with pytest.raises(ValueError, match="nothing is judged yet"):
+        scores(results)
+
+
+def test_steps_count_optimizer_steps_taken(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 2: END})
+    csv = [
+        "epoch,step,train/loss,val/loss,last/dev/nDCG@10",
+        "0,0,,9,",
+        "0,0,0.5,,",
+        "0,1,0.4,,",
+        "0,1,,8,",
+        "1,2,,,0.7",
+        "1,2,0.3",  # half-written: the value may be 0.31
+    ]
+    (folder / "metrics.csv").write_text("\n".join(csv), "utf-8")
+    found = load([tmp_path]).steps.sort("key", "step").collect()
+    logged = [
+        (key, step, value)
+        for key, step, value in found.select("key", "step", "value").iter_rows()
+        if not key.startswith("val/nDCG")
+    ]
+    assert logged == [
+        ("last/dev/nDCG@10", 2, 0.7),
+        ("train/loss", 1, 0.5),
+        ("train/loss", 2, 0.4),
+        ("val/loss", 0, 1.0),  # of run.json
+        ("val/loss", 2, pytest.approx(1 / 3)),
+    ]
+
+
+def test_without_a_record_validation_comes_from_the_csv(tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    csv = ["step,val/loss,train/loss", "0,9,", "0,,5", "0,8,", ""]
+    (folder / "metrics.csv").write_text("\n".join(csv), "utf-8")
+    found = load([tmp_path]).steps.filter(pl.col("key") == "val/loss").collect()
+    assert found.select("step", "value").rows() == [(0, 9.0), (1, 8.0)]
+    assert found["run"].unique().to_list() == ["other"]
+
+
+def test_throughput_leaves_out_the_time_of_evaluations(tmp_path: Path) -> None:
+    """Steps 2 to 6 took 50 - 20 - 10 = 20 seconds: 12 a minute."""
+    timings = [
+        {"step": 2, "seconds": 20.0, "evaluation_seconds": 5.0},
+        {"step": 6, "seconds": 50.0, "evaluation_seconds": 10.0},
+    ]
+    write_record(tmp_path / "kl", status="running", timings=timings)
+    found = load([tmp_path]).steps.collect()
+    assert found.select("step", "key", "value").rows() == [
+        (6, "train/steps_a_minute", 12.0)
+    ]
+
+
+def test_a_half_written_file_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END}, selected=4)
+    (folder / "retrieval" / "val-8" / "dev.per_query.parquet").write_bytes(b"PAR1")
+    results = load([tmp_path])
+    assert "val-8" in results.notes[0]
+    assert "half-written" in results.notes[0]
+    assert scores(results).names == ["base", "kl selected"]
+
+
+def test_a_path_without_anything_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: has no run and no evaluation"):
+        load([tmp_path / "kl", tmp_path / "empty"])
+    with pytest.raises(ValueError, match="nowhere: no such folder"):
+        load([tmp_path / "nowhere"])
+
+
+def test_a_folder_given_twice_counts_once(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    assert len(load([tmp_path, tmp_path / "kl"]).runs) == 1
+
+
+def test_an_unknown_measure_is_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    with pytest.raises(ValueError, match="no measure 'AP'; the files have nDCG@10"):
+        scores(load([tmp_path]), ["AP"])
+
+
+def test_two_test_collections_are_pooled_with_equal_weight(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    write_evaluation(folder / "one", {"base": BASE, "last": END}, "one")
+    write_evaluation(folder / "two", {"base": [0.0, 0.0], "last": [1.0, 0.0]}, "two")
+    found = scores(load([tmp_path]))
+    assert found.tests == ["one", "two"]
+    assert len(found.of("kl selected = last", POOLED)) == 5
+
+
+def test_what_test_judged_is_its_checkpoint_s(tmp_path: Path) -> None:
+    """By the config's ckpt_path; a checkpoint that is not at hand keeps its name."""
+    run = write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END}, selected=4)
+    checkpoints = {
+        "a": str(run / "checkpoints" / "step-4.ckpt"),
+        "b": str(run / "checkpoints" / "last.ckpt"),
+        "c": None,
+        "d": "elsewhere/step=9.ckpt",
+    }
+    for folder, path in checkpoints.items():
+        verb = write_verb(tmp_path / folder, HALF if path is None else END)
+        config = json.dumps({"ckpt_path": path})  # JSON is YAML
+        (verb / "config.yaml").write_text(config, "utf-8")
+    results = load([tmp_path])
+    assert len(results.runs) == 1
+    assert {(one.name, one.kind) for one in results.ends} >= {
+        ("base", "test"),
+        ("kl selected", "test"),
+        ("kl last", "test"),
+        ("d step=9", "test"),
+    }
+
+
+def write_verb(folder: Path, values: list[float]) -> Path:
+    write_values(folder / "retrieval" / "test-0" / "scifact.parquet", values)
+    (folder / "metrics.csv").write_text("step,test/nDCG@10\n0,0.5\n", "utf-8")
+    return folder

@@ -1,0 +1,80 @@
+"""`compare` through the command line, on folders that `fit` and `evaluate` left."""
+
+from pathlib import Path
+
+import pytest
+
+from dr_lightning.cli import main
+from tests.run_folders import write_evaluation, write_run
+
+BASE, END = [0.2, 0.4, 0.6, 0.1], [0.4, 0.4, 0.9, 0.0]
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def shown(capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    """What `compare` prints, each run of spaces one."""
+    main(["compare", *args])
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_each_collection_has_a_table_with_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    systems = {"base": BASE, "last": END, "teacher": [1.0, 1.0, 1.0, 1.0]}
+    write_evaluation(folder / "test", systems)
+    text = shown(capsys, str(tmp_path))
+    assert "scifact: 4 judged queries" in text
+    assert "dev: 4 judged queries" in text
+    assert "│ base │ 0.3250 │ 0.6750 │ │ │ │" in text
+    # (0.2 + 0 + 0.3 - 0.1) / 4
+    assert "│ kl selected = last │ 0.4250 │ 0.5750 │ +0.1000 (" in text
+    assert "│ 2 / 1 / 1 │" in text
+    assert text.index("kl selected") < text.index("│ teacher │ 1.0000 │")
+
+
+def test_several_collections_are_pooled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """+0.1 and +0.3 are +0.2, though the second has half the queries."""
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    write_evaluation(folder / "one", {"base": BASE, "last": END}, "one")
+    write_evaluation(folder / "two", {"base": [0, 0], "last": [0.6, 0.0]}, "two")
+    text = shown(capsys, str(tmp_path))
+    assert "all test collections: 6 judged queries" in text
+    assert "+0.2000 (" in text
+
+
+def test_seeds_are_counted_with_their_spread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "a", {0: BASE, 4: END}, seed=1)
+    write_run(tmp_path / "b", {0: BASE, 4: BASE}, seed=2)
+    text = shown(capsys, str(tmp_path))
+    assert "│ base │ │ 0.3250 │" in text
+    assert "│ kl selected = last │ 2 │ 0.3750 ± 0.0707 │" in text
+
+
+def test_measures_are_chosen_and_the_first_compares(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    text = shown(capsys, str(tmp_path), "--measures=[R@100]")
+    assert "difference in R@100" in text
+    assert "nDCG@10" not in text
+
+
+def test_one_query_has_means_and_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_evaluation(tmp_path, {"base": [0.1], "fitted": [0.2]})
+    assert "│ fitted │ 0.2000 │ 0.8000 │ │ │ │" in shown(capsys, str(tmp_path))
+
+
+def test_what_cannot_be_compared_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no run and no evaluation"):
+        main(["compare", str(tmp_path)])
