@@ -1,12 +1,26 @@
 """The tables of `compare` and `report`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from dr_lightning.analysis.agreement import Agreement
 from dr_lightning.analysis.comparison import Row
+from dr_lightning.analysis.family import Tested
+from dr_lightning.analysis.groups import Group
 from dr_lightning.analysis.scores import Scores
 from dr_lightning.analysis.significance import Difference
 from dr_lightning.analysis.table import Table
 
+TESTS = (
+    "Two-sided paired tests over queries, after seeds were averaged; over several "
+    "collections each counts the same. p is that of the randomisation test (20,000 "
+    "sign flips), Holm's is adjusted for all claims of the family, the t test's is "
+    "there to compare. A claim holds at 5% if Holm's p is at most 0.05."
+)
+NO_FAMILY = (
+    "No p values: name the comparisons that you planned, such as "
+    "--family '[kl > base]'. An interval that leaves out 0 is no test where many are "
+    "looked at."
+)
 HOW_TO_READ = (
     "Difference: from the base, query by query, with the 95% bootstrap interval over "
     "queries. Detectable: the smallest true difference that a two-sided test at 5% "
@@ -38,6 +52,106 @@ def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table
         ],
         rows=[_cells(row, scores, seeds) for row in own],
     )
+
+
+def family(found: Sequence[Tested], measure: str) -> Table:
+    """The claims of the family.
+
+    Args:
+        found: What `assess` gave.
+        measure: The measure compared by.
+    """
+    return Table(
+        title=f"Family of {len(found)}, {measure}",
+        columns=[
+            "claim",
+            "difference (95%)",
+            "p",
+            "p (Holm)",
+            "p (t test)",
+            "detectable",
+            "gained / same / lost",
+        ],
+        rows=[
+            [
+                str(one.claim),
+                interval(one.difference),
+                p_value(one.p),
+                p_value(one.holm),
+                p_value(one.t),
+                f"{one.difference.detectable:.4f}",
+                changes(one.difference),
+            ]
+            for one in found
+        ],
+        note=TESTS,
+    )
+
+
+def groups(found: Mapping[str, Sequence[Group]], title: str, measure: str) -> Table:
+    """A system's gain in each group of queries.
+
+    Args:
+        found: Groups of each system.
+        title: What groups them.
+        measure: The measure compared by.
+    """
+    return Table(
+        title=title,
+        columns=["system", "queries", "number", "base", measure, "difference (95%)"],
+        rows=[
+            [
+                name,
+                group.label,
+                f"{group.queries:,}",
+                f"{group.before:.4f}",
+                f"{group.after:.4f}",
+                interval(group.difference),
+            ]
+            for name, several in found.items()
+            for group in several
+        ],
+    )
+
+
+def agreement(found: Sequence[Agreement], collection: str, measure: str) -> Table:
+    """Rank correlation with the teacher, beside effectiveness.
+
+    Args:
+        found: What `agreements` gave.
+        collection: The collection.
+        measure: The measure compared by.
+    """
+    return Table(
+        title=f"Agreement with the teacher on {collection}",
+        columns=["system", "teacher", "Kendall's tau", "queries", "passages", measure],
+        rows=[
+            [
+                one.name,
+                one.teacher,
+                f"{one.tau:+.3f}",
+                f"{one.queries:,}",
+                f"{one.passages:.1f}",
+                f"{one.value:.4f}",
+            ]
+            for one in found
+        ],
+        note=(
+            "Mean over queries of Kendall's tau-b between the system's scores and the "
+            "teacher's, on the passages that both ranked: 1 = the same order, 0 = "
+            "unrelated. Passages: such passages a query."
+        ),
+    )
+
+
+def p_value(p: float) -> str:
+    """A p value; what is below the reach of 20,000 flips is told so.
+
+    Example:
+        >>> p_value(0.0371), p_value(0.00005)
+        ('0.037', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _cells(row: Row, scores: Scores, seeds: bool) -> list[str]:

@@ -6,23 +6,34 @@ from pathlib import Path
 from rich.console import Console
 
 from dr_lightning.analysis import comparison, tables
+from dr_lightning.analysis.family import assess
 from dr_lightning.analysis.results import load
 from dr_lightning.analysis.scores import scores
 
 
-def compare(paths: list[Path], measures: list[str] | None = None) -> None:
+def compare(
+    paths: list[Path],
+    measures: list[str] | None = None,
+    family: list[str] | None = None,
+) -> None:
     """Show runs side by side: base, selected and last checkpoint, teacher.
 
     Args:
         paths: Folders that `fit`, `evaluate --out` or `specialize` wrote, or folders
             of such, one or more.
         measures: Columns, the first to compare by; null = all that were measured.
+        family: Claims to test together, as `kl > base` or `kl > base on scifact`, best
+            written down before the runs; p values are shown for these alone.
     """
     results = load(paths)
     found = scores(results, measures)
+    claims = assess(found, family or [])
     rows = comparison.compare(found)
     console = Console(file=sys.stdout)
     for collection in dict.fromkeys(row.collection for row in rows):
         console.print(tables.effectiveness(found, rows, collection).rich())
-    for note in (*results.notes, tables.HOW_TO_READ):
+    if claims:
+        console.print(tables.family(claims, found.measure).rich())
+    notes = [*results.notes, tables.HOW_TO_READ]
+    for note in notes if claims else [*notes, tables.NO_FAMILY]:
         console.print(note, markup=False, highlight=False)

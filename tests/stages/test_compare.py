@@ -78,3 +78,17 @@ def test_one_query_has_means_and_no_difference(
 def test_what_cannot_be_compared_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run and no evaluation"):
         main(["compare", str(tmp_path)])
+
+
+def test_p_values_are_those_of_the_family_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_evaluation(tmp_path, {"base": BASE, "fitted": END, "other": BASE})
+    assert "p (Holm)" not in (text := shown(capsys, str(tmp_path)))
+    assert "No p values: name the comparisons" in text
+    config = tmp_path / "family.yaml"
+    config.write_text("family: [fitted > base]\n", "utf-8")
+    text = shown(capsys, str(tmp_path), f"--config={config}")
+    assert "Family of 1, nDCG@10" in text
+    assert "│ fitted > base on scifact │ +0.1000 (" in text
+    assert "No p values" not in text

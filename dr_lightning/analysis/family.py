@@ -1,0 +1,142 @@
+"""Claims that are tested together: named beforehand, with p values adjusted by Holm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dr_lightning.analysis.experiments import BOTH
+from dr_lightning.analysis.scores import POOLED, Scores
+from dr_lightning.analysis.significance import (
+    Difference,
+    describe,
+    holm,
+    paired,
+    randomisation,
+    t_test,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That one system is better than another on a collection; tested two-sided.
+
+    Args:
+        new: A system.
+        base: The other.
+        collection: A collection, or `POOLED`.
+    """
+
+    new: str
+    base: str
+    collection: str
+
+    def __str__(self) -> str:
+        return f"{self.new} > {self.base} on {self.collection}"
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim with its tests.
+
+    Args:
+        claim: The claim.
+        difference: new - base on the first measure.
+        p: Of the randomisation test.
+        holm: The same, adjusted for the family.
+        t: p of the t test, unadjusted, to compare with `p`.
+    """
+
+    claim: Claim
+    difference: Difference
+    p: float
+    holm: float
+    t: float
+
+
+def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
+    """Tests each claim of a family.
+
+    Args:
+        scores: What `scores` gave.
+        family: Texts as "kl > base" or "kl > base on scifact". A name without a
+            checkpoint is that of the selected one. Without a collection the claim is
+            about the test collection, or the mean over all of them.
+
+    Raises:
+        ValueError: If a text is no claim, stands there twice, names what is not there,
+            or the systems share fewer than 2 queries.
+    """
+    claims = [_read(text, scores) for text in family]
+    for number, claim in enumerate(claims):
+        if claim in claims[:number]:
+            msg = f"family has {claim} twice; each claim counts once. Remove one."
+            raise ValueError(msg)
+    pairs = []
+    for claim in claims:
+        before = scores.of(claim.base, claim.collection)
+        after = scores.of(claim.new, claim.collection)
+        pairs.append(paired(before, after, scores.measure))
+        if min(map(len, pairs[-1]), default=0) < 2:
+            msg = (
+                f"{claim}: the two share fewer than 2 judged queries there. Judge both "
+                "on one collection with `evaluate`, or remove the claim."
+            )
+            raise ValueError(msg)
+    p = [randomisation(one) for one in pairs]
+    return [
+        Tested(claim, describe(one), own, adjusted, t_test(one))
+        for claim, one, own, adjusted in zip(claims, pairs, p, holm(p), strict=True)
+    ]
+
+
+def _read(text: str, scores: Scores) -> Claim:
+    sides, _, collection = text.partition(" on ")
+    names = [side.strip() for side in sides.split(" > ")]
+    if len(names) != 2:
+        msg = (
+            f"family has {text!r}, which is no claim. Write NEW > OLD, or NEW > OLD on "
+            "COLLECTION, such as 'kl > base on scifact'."
+        )
+        raise ValueError(msg)
+    new, base = (_system(name, scores, text) for name in names)
+    if new == base:
+        msg = f"family has {text!r}: both sides are {new}. Name two systems."
+        raise ValueError(msg)
+    return Claim(new, base, _collection(collection.strip(), new, base, scores, text))
+
+
+def _system(name: str, scores: Scores, text: str) -> str:
+    ends = ["", " selected", f" {BOTH}", " last"]
+    stem = name.removesuffix(" selected").removesuffix(" last")
+    for found in [*(name + end for end in ends), f"{stem} {BOTH}"]:
+        if found in scores.names:
+            return found
+    msg = (
+        f"family has {text!r}, but there is no system {name!r}. There are "
+        f"{', '.join(scores.names)}."
+    )
+    raise ValueError(msg)
+
+
+def _collection(name: str, new: str, base: str, scores: Scores, text: str) -> str:
+    rows = scores.table.filter(pl.col("name").is_in([new, base]))
+    both = rows.group_by("collection", maintain_order=True).agg(
+        pl.col("name").n_unique()
+    )
+    shared = both.filter(pl.col("name") == 2)["collection"].to_list()
+    if name:
+        chosen = [name] if name in shared or name == POOLED else []
+    elif scores.tests:
+        chosen = scores.tests if set(scores.tests) <= set(shared) else []
+    else:
+        chosen = shared
+    if len(chosen) == 1:
+        return chosen[0]
+    if len(chosen) > 1 and chosen == scores.tests:
+        return POOLED
+    msg = (
+        f"family has {text!r}: say on which collection. Both are judged on "
+        f"{', '.join(shared) or 'none'}."
+    )
+    raise ValueError(msg)
