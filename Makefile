@@ -28,7 +28,7 @@ $(VENV)/quickstart.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,endpoint,quickstart,notebooks]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev,endpoint,quickstart,notebooks,report]'
 	touch $@ $(VENV)/quickstart.stamp
 
 # --- the main job, step by step ----------------------------------------------------

@@ -34,11 +34,13 @@ STAGES = {
 }
 RESULTS = {
     "compare": "Show runs side by side: base, selected and last checkpoint, teacher.",
+    "report": "Write a page about runs: tables, plots, queries that gained and lost.",
 }
 #: Commands whose first option needs no name, and what it is.
 POSITIONAL = {
     "search": ("query", "What to look for; one or more."),
     "compare": ("paths", "Folders of runs and evaluations; one or more."),
+    "report": ("paths", "Folders of runs and evaluations; one or more."),
 }
 
 

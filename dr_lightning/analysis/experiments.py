@@ -178,13 +178,15 @@ def bases(found: Sequence[Experiment]) -> dict[str, str]:
     encoders: dict[str, list[Experiment]] = defaultdict(list)
     for one in found:
         settings = section(one.runs[0].config, "model", "encoder")
-        encoders[json.dumps(dict(flat(settings)), default=str)].append(one)
+        if settings:
+            encoders[json.dumps(dict(flat(settings)), default=str)].append(one)
+    behind = {one.name: "" for one in found}
     if len(encoders) < 2:
-        return {one.name: "" for one in found}
+        return behind
     names = [_backbone(several[0]) for several in encoders.values()]
     if "" in names or len(set(names)) < len(names):
         names = [f"of {several[0].name}" for several in encoders.values()]
-    return {
+    return behind | {
         one.name: f" {name}"
         for name, several in zip(names, encoders.values(), strict=True)
         for one in several

@@ -60,8 +60,9 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
     Args:
         scores: What `scores` gave.
         family: Texts as "kl > base" or "kl > base on scifact". A name without a
-            checkpoint is that of the selected one. Without a collection the claim is
-            about the test collection, or the mean over all of them.
+            checkpoint is that of the selected one, "base" the base of the other side.
+            Without a collection the claim is about the test collection, or the mean
+            over all of them.
 
     Raises:
         ValueError: If a text is no claim, stands there twice, names what is not there,
@@ -92,14 +93,16 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
 
 def _read(text: str, scores: Scores) -> Claim:
     sides, _, collection = text.partition(" on ")
-    names = [side.strip() for side in sides.split(" > ")]
+    names = [side.strip() for side in sides.split(">")]
     if len(names) != 2:
         msg = (
             f"family has {text!r}, which is no claim. Write NEW > OLD, or NEW > OLD on "
             "COLLECTION, such as 'kl > base on scifact'."
         )
         raise ValueError(msg)
-    new, base = (_system(name, scores, text) for name in names)
+    new = _system(names[0], scores, text)
+    own = scores.bases[new] if names[1] == "base" else names[1]
+    base = _system(own, scores, text)
     if new == base:
         msg = f"family has {text!r}: both sides are {new}. Name two systems."
         raise ValueError(msg)

@@ -16,12 +16,14 @@ class Table:
         columns: Their heads; the first column names the row.
         rows: Cells, as many as columns.
         note: How to read it.
+        texts: Columns, from the first, that hold texts; the others hold numbers.
     """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    texts: int = 1
 
     def markdown(self) -> Iterator[str]:
         r"""Lines of the table alone, without title and note.
@@ -33,7 +35,7 @@ class Table:
             | x\|y | 1 |
         """
         yield _line(self.columns)
-        yield "|---|" + "---:|" * (len(self.columns) - 1)
+        yield "|" + "---|" * self.texts + "---:|" * (len(self.columns) - self.texts)
         yield from map(_line, self.rows)
 
     def rich(self) -> RichTable:
@@ -47,7 +49,7 @@ class Table:
         for number, column in enumerate(self.columns):
             table.add_column(
                 escape(column),
-                justify="right" if number else "left",
+                justify="left" if number < self.texts else "right",
                 overflow="fold",
             )
         for row in self.rows:

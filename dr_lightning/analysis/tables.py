@@ -45,10 +45,11 @@ def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table
         columns=[
             "system",
             *(["seeds"] if seeds else []),
-            *scores.measures,
+            scores.measure,
             f"difference in {scores.measure} (95%)",
-            "detectable",
             "gained / same / lost",
+            "detectable",
+            *scores.measures[1:],
         ],
         rows=[_cells(row, scores, seeds) for row in own],
     )
@@ -69,8 +70,8 @@ def family(found: Sequence[Tested], measure: str) -> Table:
             "p",
             "p (Holm)",
             "p (t test)",
-            "detectable",
             "gained / same / lost",
+            "detectable",
         ],
         rows=[
             [
@@ -79,8 +80,8 @@ def family(found: Sequence[Tested], measure: str) -> Table:
                 p_value(one.p),
                 p_value(one.holm),
                 p_value(one.t),
-                f"{one.difference.detectable:.4f}",
                 changes(one.difference),
+                f"{one.difference.detectable:.4f}",
             ]
             for one in found
         ],
@@ -111,6 +112,7 @@ def groups(found: Mapping[str, Sequence[Group]], title: str, measure: str) -> Ta
             for name, several in found.items()
             for group in several
         ],
+        texts=2,
     )
 
 
@@ -141,6 +143,7 @@ def agreement(found: Sequence[Agreement], collection: str, measure: str) -> Tabl
             "teacher's, on the passages that both ranked: 1 = the same order, 0 = "
             "unrelated. Passages: such passages a query."
         ),
+        texts=2,
     )
 
 
@@ -163,10 +166,10 @@ def _cells(row: Row, scores: Scores, seeds: bool) -> list[str]:
         row.name,
         *([str(row.seeds or "")] if seeds else []),
         told[0] + spread,
-        *told[1:],
         interval(found),
-        "" if found is None else f"{found.detectable:.4f}",
         changes(found),
+        "" if found is None else f"{found.detectable:.4f}",
+        *told[1:],
     ]
 
 

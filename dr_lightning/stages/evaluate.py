@@ -27,11 +27,13 @@ class System:
 
     Args:
         name: Heads a row of the table.
+        source: {"models": place} or {"runs": place}, the option that names it.
         run: Ranked passages of each query.
         per_query: The measures of each judged query.
     """
 
     name: str
+    source: dict[str, str]
     run: pl.DataFrame
     per_query: pl.DataFrame
 
@@ -77,10 +79,13 @@ def evaluate(
         encoder = Encoder(model)
         loaded = load_collection(collection, encoder.tokenization, template, cache)
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
-        run = _run(loaded, retriever)
-        systems.append(_system(name, run, qrels, names, collection))
+        found = _run(loaded, retriever)
+        values = evaluate_run(found, qrels, names, collection.drop_identical)
+        systems.append(System(name, {"models": model}, found, values))
     for name, file in map(_named, runs or []):
-        systems.append(_system(name, _read_run(Path(file)), qrels, names, collection))
+        found = _read_run(Path(file))
+        values = evaluate_run(found, qrels, names, collection.drop_identical)
+        systems.append(System(name, {"runs": file}, found, values))
     Console(file=sys.stdout).print(comparison(systems, names, collection.name))
     if out is not None:
         _write(systems, collection, names, out, overwrite)
@@ -106,17 +111,6 @@ def _read_run(path: Path) -> pl.DataFrame:
             return scores.rename({"teacher_score": "score"})
         return artefacts.read(path, schemas.RUN)
     return trec.read_run(path)
-
-
-def _system(
-    name: str,
-    run: pl.DataFrame,
-    qrels: pl.DataFrame,
-    measures: list[str],
-    collection: Collection,
-) -> System:
-    per_query = evaluate_run(run, qrels, measures, collection.drop_identical)
-    return System(name, run, per_query)
 
 
 def comparison(systems: list[System], measures: list[str], title: str) -> Table:
@@ -169,6 +163,7 @@ def _write(
             stage="evaluate",
             settings={
                 "system": system.name,
+                "source": system.source,
                 "measures": measures,
                 "collection": asdict(collection),
             },

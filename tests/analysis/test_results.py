@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from dr_lightning.analysis.experiments import differences
+from dr_lightning.analysis.family import assess
 from dr_lightning.analysis.results import load
 from dr_lightning.analysis.scores import POOLED, scores
 from dr_lightning.analysis.values import VALUES
@@ -97,6 +98,14 @@ def test_unlike_bases_keep_their_names(tmp_path: Path) -> None:
     found = scores(load([tmp_path]))
     assert found.bases["one selected = last"] == "base (mini)"
     assert found.bases["two selected = last"] == "base (large)"
+    one, _ = assess(found, ["one > base on dev", "two > one on dev"])
+    assert str(one.claim) == "one selected = last > base (mini) on dev"
+
+
+def test_a_run_without_a_config_does_not_part_the_bases(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    write_record(tmp_path / "new", status="running")
+    assert scores(load([tmp_path])).names == ["base", "kl selected = last"]
 
 
 def test_an_evaluation_below_a_run_belongs_to_it(tmp_path: Path) -> None:

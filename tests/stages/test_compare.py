@@ -30,9 +30,9 @@ def test_each_collection_has_a_table_with_counts(
     text = shown(capsys, str(tmp_path))
     assert "scifact: 4 judged queries" in text
     assert "dev: 4 judged queries" in text
-    assert "│ base │ 0.3250 │ 0.6750 │ │ │ │" in text
+    assert "│ base │ 0.3250 │ │ │ │ 0.6750 │" in text
     # (0.2 + 0 + 0.3 - 0.1) / 4
-    assert "│ kl selected = last │ 0.4250 │ 0.5750 │ +0.1000 (" in text
+    assert "│ kl selected = last │ 0.4250 │ +0.1000 (" in text
     assert "│ 2 / 1 / 1 │" in text
     assert text.index("kl selected") < text.index("│ teacher │ 1.0000 │")
 
@@ -72,7 +72,7 @@ def test_one_query_has_means_and_no_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_evaluation(tmp_path, {"base": [0.1], "fitted": [0.2]})
-    assert "│ fitted │ 0.2000 │ 0.8000 │ │ │ │" in shown(capsys, str(tmp_path))
+    assert "│ fitted │ 0.2000 │ │ │ │ 0.8000 │" in shown(capsys, str(tmp_path))
 
 
 def test_what_cannot_be_compared_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,202 @@
+"""`report` through the command line: the page, the markdown, and a real browser."""
+
+import shlex
+from html.parser import HTMLParser
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dr_lightning import artefacts, schemas
+from dr_lightning.cli import main
+from tests.browser import CHROMIUM, Page
+from tests.run_folders import write_evaluation, write_record, write_run
+from tests.tiny_data import write_tiny
+
+BASE = [0.2, 0.4, 0.6, 0.1, 0.5, 0.3]
+KL = [0.4, 0.4, 0.9, 0.0, 0.8, 0.6]
+MSE = [0.1, 0.4, 0.7, 0.2, 0.4, 0.3]
+
+
+class Texts(HTMLParser):
+    """The texts of a page, and the tags and addresses in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: set[str] = set()
+        self.texts: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses |= {v or "" for k, v in attrs if k in {"src", "href"}}
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data.strip())
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two experiments, a teacher, and a run that has not been evaluated yet."""
+    folder = tmp_path / "runs"
+    for seed in (1, 2):
+        kl = write_run(folder / f"kl-{seed}", {0: BASE, 4: MSE, 8: KL}, seed=seed)
+        systems = {"base": BASE, "last": KL, "teacher": [1.0] * 6}
+        write_evaluation(kl / "test", systems)
+    write_run(folder / "mse", {0: BASE, 4: MSE}, name="mse", rate=1e-4)
+    write_record(folder / "new", status="running")
+    return folder
+
+
+def written(runs: Path, *options: str) -> tuple[str, str]:
+    """The page and the markdown."""
+    out = runs.parent / "report.html"
+    main(["report", str(runs), f"--out={out}", *options])
+    return out.read_text("utf-8"), out.with_suffix(".md").read_text("utf-8")
+
+
+def test_page_and_markdown_tell_the_same(runs: Path) -> None:
+    page, markdown = written(runs, "--family=[kl > base]", "--title=Two objectives")
+    found = Texts(page)
+    for text in (
+        "Two objectives",
+        "scifact: 6 judged queries",
+        "kl selected = last > base on scifact",
+        "model.optimizer.init_args.lr",
+        "running or killed",
+        "Agreement with the teacher on scifact",
+    ):
+        assert text in found.texts, text
+        assert text.replace(">", "\\>") in markdown or text in markdown, text
+    # (0.2 + 0 + 0.3 - 0.1 + 0.3 + 0.3) / 6
+    row = "| kl selected = last | 2 | 0.5167 ± 0.0000 | +0.1667 ("
+    assert row in markdown
+    assert "+0.1667 (" in page
+    config = shlex.quote(str(runs / "mse" / "config.yaml"))
+    assert f"python -m dr_lightning fit --config {config}" in found.texts[-1] + markdown
+
+
+def test_the_page_stands_alone(runs: Path) -> None:
+    page, _ = written(runs)
+    found = Texts(page)
+    assert not {"script", "link", "img", "iframe"} & (found.tags - {"link"})
+    assert {a for a in found.addresses if not a.startswith("#")} == {"data:,"}
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_names_and_texts_are_escaped(tmp_path: Path) -> None:
+    bad = "<script>alert('|x|')</script>"
+    write_evaluation(tmp_path, {"base": BASE, bad: KL}, collection="<b>&amp;")
+    page, markdown = written(tmp_path, f"--title={bad}")
+    found = Texts(page)
+    assert "script" not in found.tags
+    assert "b" not in found.tags - {"b"} or bad in found.texts
+    assert bad in found.texts
+    assert "| <script>alert('\\|x\\|')</script> |" in markdown
+
+
+def test_queries_that_changed_have_their_passages(tmp_path: Path) -> None:
+    """From `evaluate` itself, whose manifests name the collection's files."""
+    data = write_tiny(tmp_path / "tiny")
+    qrels = artefacts.read(data / "qrels.parquet", schemas.QRELS)
+    good = qrels.select(
+        "query_id",
+        pl.concat_list("passage_id"),
+        score=pl.lit([0.5], pl.List(pl.Float32)),
+    )
+    wrong = good.with_columns(passage_id=pl.lit(["coin-east"]))
+    for name, frame in (("good", good), ("wrong", wrong)):
+        file = tmp_path / f"{name}.parquet"
+        artefacts.write(frame, file, schemas.RUN, artefacts.Manifest(stage="test"))
+    out = tmp_path / "out"
+    files = [
+        f"--collection.{n}={data / n}.parquet" for n in ("corpus", "queries", "qrels")
+    ]
+    systems = (
+        f"--runs=[base={tmp_path / 'wrong.parquet'}, fit={tmp_path / 'good.parquet'}]"
+    )
+    main(["evaluate", "--collection.name=tiny", *files, systems, f"--out={out}"])
+    page, markdown = written(out)
+    assert "0.000 → 1.000" in page
+    assert "where is the river north" in page
+    assert "- before: coin-east coin the coin of the east east" in markdown
+    assert "- after: river-north (relevant) river the river of the north" in markdown
+    assert "By length of the query" not in page  # all have five words
+    assert "python -m dr_lightning evaluate --collection.name=tiny" in markdown
+    assert f"--measures=[nDCG@10, R@100, RR@10]' '{systems}'" in markdown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out={out}.pdf"], "must end in .html"),
+        (["--out={out}.html", "--measures=[AP]"], "no measure 'AP'"),
+        (["--out={out}.html", "--family=[a > b]"], "no system 'a'"),
+    ],
+)
+def test_what_cannot_be_reported_is_refused(
+    runs: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    told = [option.format(out=tmp_path / "r") for option in options]
+    with pytest.raises(ValueError, match=message):
+        main(["report", str(runs), *told])
+    assert not (tmp_path / "r.html").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_a_file_that_exists_is_not_replaced(runs: Path, name: str) -> None:
+    (runs.parent / name).write_text("mine", "utf-8")
+    with pytest.raises(ValueError, match=f"{name} exists"):
+        written(runs)
+    page, _ = written(runs, "--overwrite=true")
+    assert page.startswith("<!doctype html>")
+
+
+def test_without_altair_the_extra_is_named(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_spec(name: str) -> Any:
+        return None if name == "vl_convert" else util.find_spec(name)
+
+    monkeypatch.setattr("dr_lightning.stages.report.find_spec", find_spec)
+    with pytest.raises(ValueError, match=r"pip install 'dr-lightning\[report\]'"):
+        written(runs)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_a_browser_shows_it_in_light_and_dark_and_on_a_phone(
+    runs: Path, tmp_path: Path
+) -> None:
+    written(runs, "--family=[kl > base, kl > mse on dev]")
+    with Page(tmp_path / "report.html", tmp_path / "profile") as page:
+        grounds = {}
+        for scheme, width in [(s, w) for s in ("light", "dark") for w in (1200, 400)]:
+            pixels = page.look(width, scheme)
+            grounds[scheme] = pixels[0, 0].astype(int)
+            ink = np.abs(pixels.astype(int) - grounds[scheme]).sum(axis=2) > 300
+            assert 0.01 < ink.mean() < 0.5, "text on a ground"
+            inside = "document.documentElement.scrollWidth <= innerWidth"
+            assert page.evaluate(inside), f"{width} pixels are too few"
+            assert page.evaluate(SHOWN) == ("narrow" if width == 400 else "wide")
+            # Lines and letters of the plots take the page's colour.
+            assert page.evaluate(INKS) == [page.evaluate(TEXT)]
+        assert grounds["light"].min() > 230
+        assert grounds["dark"].max() < 50
+        faults = [e for e in page.events if e["method"] in FAULTS]
+        assert faults == []
+        asked = [e for e in page.events if e["method"] == "Network.requestWillBeSent"]
+        assert len(asked) == 1, "only the page itself"
+
+
+FAULTS = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+TEXT = "getComputedStyle(document.body).color"
+INKS = """[...new Set([...document.querySelectorAll('figure text')].map(
+    text => getComputedStyle(text).fill))]"""
+SHOWN = """[...document.querySelectorAll('figure')[0].querySelectorAll('div')].filter(
+    part => part.offsetWidth > 0).map(part => part.className).join()"""
