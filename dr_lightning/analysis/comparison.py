@@ -34,16 +34,15 @@ class Row:
 
 
 def compare(scores: Scores) -> list[Row]:
-    """A row for each system on each collection, then for all test collections.
+    """A row for each system over all test collections, then on each collection.
 
     A system stands in the rows over all only if it was judged on all of them.
 
     Args:
         scores: What `scores` gave.
     """
-    collections = [*scores.collections]
-    if len(scores.tests) > 1:
-        collections.append(POOLED)
+    pooled = [POOLED] if len(scores.tests) > 1 else []
+    collections = [*pooled, *scores.collections]
     return [row for collection in collections for row in _rows(scores, collection)]
 
 

@@ -19,7 +19,12 @@ COLOURS = [
     "#c94f4f",
     "#4aa3a2",
     "#7a7f87",
+    "#8166cc",
+    "#5a8f2e",
+    "#d0639a",
+    "#a9704a",
 ]
+_QUIET = COLOURS[7]
 _ROW = 40
 _OFFSET = 10
 _POINTS = 300
@@ -185,7 +190,7 @@ def _layered(
 def _zero(axis: str) -> alt.Chart:
     """A dashed line where nothing changed."""
     rule = alt.Chart(pl.DataFrame({"zero": [0.0]}))
-    rule = rule.mark_rule(strokeDash=[3, 3], color=COLOURS[-1])
+    rule = rule.mark_rule(strokeDash=[3, 3], color=_QUIET)
     zero: alt.Chart = rule.encode(**{axis: "zero:Q"})
     return zero
 

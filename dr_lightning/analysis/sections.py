@@ -228,7 +228,9 @@ def focus(scores: Scores) -> list[str]:
 
 
 def compared(scores: Scores, collection: str) -> list[str]:
-    """Systems that are looked at closely: those with a base, but no teachers.
+    """Systems that are looked at closely: not bases, teachers, nor last checkpoints.
+
+    The last checkpoint is looked at where there is no selected one.
 
     Args:
         scores: What `scores` gave.
@@ -241,5 +243,7 @@ def compared(scores: Scores, collection: str) -> list[str]:
     return [
         name
         for name in names
-        if scores.bases[name] in names and scores.bases[name] != name
+        if scores.bases[name] in names
+        and scores.bases[name] != name
+        and f"{name.removesuffix(' last')} selected" not in {*names} - {name}
     ]

@@ -91,7 +91,7 @@ def describe(differences: Differences, seed: int = 13) -> Difference:
     if fewest < 2:
         msg = f"a comparison needs at least 2 shared queries, but got {fewest}."
         raise ValueError(msg)
-    every = np.concatenate(differences)
+    gained, same, lost = signs(differences)
     mean = float(_mean(*differences))
     low, high = _interval(differences, seed)
     return Difference(
@@ -99,10 +99,24 @@ def describe(differences: Differences, seed: int = 13) -> Difference:
         low=low,
         high=high,
         detectable=_DETECTS * _standard_error(differences),
-        gained=int((every > 0).sum()),
-        same=int((every == 0).sum()),
-        lost=int((every < 0).sum()),
+        gained=gained,
+        same=same,
+        lost=lost,
     )
+
+
+def signs(differences: Differences) -> tuple[int, int, int]:
+    """How many queries gained, stayed the same, and lost.
+
+    Args:
+        differences: What `paired` gave.
+
+    Example:
+        >>> signs([np.array([0.3, 0.0]), np.array([0.1, -0.2])])
+        (2, 1, 1)
+    """
+    every = np.concatenate(differences)
+    return int((every > 0).sum()), int((every == 0).sum()), int((every < 0).sum())
 
 
 def randomisation(differences: Differences, seed: int = 13) -> float:

@@ -1,10 +1,14 @@
 """A table of texts, for a terminal and for markdown."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.markup import escape
 from rich.table import Table as RichTable
+
+#: What markdown would not take for text.
+_MEANS = re.compile(r"\||<(?=[a-zA-Z/!?])")
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,8 @@ class Table:
     texts: int = 1
 
     def markdown(self) -> Iterator[str]:
-        r"""Lines of the table alone, without title and note.
-
-        Example:
-            >>> print(*Table("t", ["a", "b"], [["x|y", "1"]]).markdown(), sep="\n")
-            | a | b |
-            |---|---:|
-            | x\|y | 1 |
-        """
-        yield _line(self.columns)
-        yield "|" + "---|" * self.texts + "---:|" * (len(self.columns) - self.texts)
-        yield from map(_line, self.rows)
+        """Lines of the table alone, without title and note."""
+        return markdown(self.columns, self.rows, self.texts)
 
     def rich(self) -> RichTable:
         """For a terminal."""
@@ -57,7 +52,29 @@ class Table:
         return table
 
 
+def markdown(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1
+) -> Iterator[str]:
+    r"""Lines of a markdown table.
+
+    Args:
+        columns: Their heads.
+        rows: Cells, as many as columns.
+        texts: Columns, from the first, that stand left; the others stand right.
+
+    Example:
+        >>> print(*markdown(["a", "b"], [["x|y", "1"], ["<b>", "< 1"]]), sep="\n")
+        | a | b |
+        |---|---:|
+        | x\|y | 1 |
+        | \<b> | < 1 |
+    """
+    yield _line(columns)
+    yield "|" + "---|" * texts + "---:|" * (len(columns) - texts)
+    yield from map(_line, rows)
+
+
 def _line(cells: Sequence[str]) -> str:
-    """Pipes and new lines would end a cell."""
-    told = (" ".join(cell.split()).replace("|", "\\|") for cell in cells)
-    return "| " + " | ".join(told) + " |"
+    """Bars and new lines would end a cell, and tags are no text."""
+    told = (" ".join(cell.split()) for cell in cells)
+    return "| " + " | ".join(_MEANS.sub(r"\\\g<0>", cell) for cell in told) + " |"

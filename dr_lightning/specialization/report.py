@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from dr_lightning.analysis.significance import describe, paired, randomisation
+from dr_lightning.analysis.table import markdown
 from dr_lightning.analysis.tables import changes, interval
 from dr_lightning.artefacts import read_manifest, replacing
 from dr_lightning.inputs import read_queries
@@ -59,15 +60,16 @@ def _comparison(layout: Layout, test: dict[str, Any] | None) -> Iterator[str]:
         yield from (SYNTHETIC, "")
     first = measures[0]
     titles = [*measures, f"{first}: difference (95%)", "p", "gained / same / lost"]
-    yield from _head("system", titles)
+    rows = []
     for name, frame in values.items():
         cells = [f"{systems[name][measure]:.4f}" for measure in measures]
         if frame is base or len(base) < 2:
-            yield _row(name, [*cells, "", "", ""])
+            rows.append([name, *cells, "", "", ""])
             continue
         differences = paired(base, frame, first)
-        found, p = describe(differences), randomisation(differences)
-        yield _row(name, [*cells, interval(found), f"{p:.3g}", changes(found)])
+        change, p = describe(differences), randomisation(differences)
+        rows.append([name, *cells, interval(change), f"{p:.3g}", changes(change)])
+    yield from markdown(["system", *titles], rows)
     yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
     if test is not None and "teacher" in systems:
         yield (
@@ -84,7 +86,7 @@ def _per_query(run: Path) -> pl.DataFrame:
 
 def _stages(settings: Settings, layout: Layout) -> Iterator[str]:
     yield from ("## What was made", "")
-    yield from _head("step", ["counts", "dropped", "seconds"])
+    rows = []
     for name in names(settings):
         step = build(name, settings)
         record = Record.load(layout.steps(step.shared) / f"{name}.json")
@@ -94,7 +96,8 @@ def _stages(settings: Settings, layout: Layout) -> Iterator[str]:
             counts = _training(layout)
         dropped = _told(manifest.get("dropped", {}))
         seconds = 0.0 if record is None else record.seconds
-        yield _row(name, [counts, dropped, f"{seconds:,.0f}"])
+        rows.append([name, counts, dropped, f"{seconds:,.0f}"])
+    yield from markdown(["step", "counts", "dropped", "seconds"], rows, texts=3)
     yield from (
         "",
         f"Each step's YAML lies in `{layout.work}/steps` and `{layout.own}/steps`.",
@@ -114,10 +117,11 @@ def _types(layout: Layout) -> Iterator[str]:
     curated = read_manifest(layout.lists / "train.parquet")
     types: dict[str, dict[str, Any]] = curated["extra"]["query_types"]
     yield from ("## Query types", "")
-    yield from _head("type", ["queries", "lists", "dropped"])
-    for name, found in types.items():
-        cells = [f"{found[key]:,}" for key in ("queries", "lists")]
-        yield _row(name, [*cells, _told(found["dropped"])])
+    rows = [
+        [name, f"{one['queries']:,}", f"{one['lists']:,}", _told(one["dropped"])]
+        for name, one in types.items()
+    ]
+    yield from markdown(["type", "queries", "lists", "dropped"], rows)
     yield ""
 
 
@@ -132,15 +136,6 @@ def _samples(layout: Layout) -> Iterator[str]:
         yield ""
         yield from (f"- {text}" for text in of_type["text"].head(SAMPLES))
         yield ""
-
-
-def _head(first: str, titles: list[str]) -> Iterator[str]:
-    yield _row(first, titles)
-    yield "|---|" + "---|" * len(titles)
-
-
-def _row(first: str, cells: list[str]) -> str:
-    return f"| {first} | " + " | ".join(cells) + " |"
 
 
 def _told(counts: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dr_lightning import artefacts, schemas, trec
+from dr_lightning.analysis.significance import paired, signs
 from dr_lightning.data.collections import Collection, LoadedCollection, load_collection
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.models.encoder import Encoder
@@ -143,10 +144,8 @@ def comparison(systems: list[System], measures: list[str], title: str) -> Table:
 
 
 def _gained(base: System, system: System, measure: str) -> str:
-    pairs = base.per_query.join(system.per_query, on="query_id", suffix="_new")
-    difference = pairs[f"{measure}_new"] - pairs[measure]
-    gained, lost = int((difference > 0).sum()), int((difference < 0).sum())
-    return f"{gained} / {len(pairs) - gained - lost} / {lost}"
+    counts = signs(paired(base.per_query, system.per_query, measure))
+    return " / ".join(map(str, counts))
 
 
 def _write(
