@@ -139,7 +139,7 @@ def folder_names(folders: Sequence[Path]) -> list[str]:
         folders: Different folders.
 
     Example:
-        >>> folder_names([Path("/work/small/fit"), Path("/work/large/fit")])
+        >>> folder_names([Path("runs/small/fit"), Path("runs/large/fit")])
         ['small', 'large']
     """
     parts = [folder.resolve().parts for folder in folders]

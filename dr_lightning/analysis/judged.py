@@ -148,7 +148,7 @@ def find_evaluations(
     """What `evaluate --out` judged, its first system the base of the others.
 
     A folder below a run's belongs to the run: `selected` and `last` are its
-    checkpoints, the first system is its base.
+    checkpoints, the first system is its base if it is none of them.
 
     Args:
         folders: Folders and the names of their files.
@@ -200,7 +200,7 @@ def _of_evaluation(
 
 
 def _checkpoint(name: str, number: int) -> str:
-    if number == 0:
+    if number == 0 and name not in {"selected", "last"}:
         return "base"
     return "teacher" if name.startswith("teacher") else "other"
 

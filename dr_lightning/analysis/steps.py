@@ -15,18 +15,29 @@ def logged(run: Run) -> pl.LazyFrame:
 
     `step` counts the optimizer steps taken when the value was known. Values of the
     evaluations in the loop come from `run.json`, which is written at once, where the
-    CSV lags; a CSV's last line counts once it is whole.
+    CSV lags; a CSV's last line counts once it is whole. `metrics-1.csv` and so on are
+    what a run logged before it was taken up again.
 
     Args:
         run: Any, one without either file too.
     """
-    frames = [_evaluated(run), _timed(run)]
-    path = run.folder / METRICS_FILE
-    if path.is_file() and path.stat().st_size:
-        in_record = pl.col("key").str.starts_with("val/")
-        frame = _csv(path)
-        frames.append(frame.filter(~in_record) if run.evaluations else frame)
-    return pl.concat([pl.LazyFrame(schema=LOGGED), *frames])
+    csv = pl.concat([pl.LazyFrame(schema=LOGGED), *map(_csv, _files(run.folder))])
+    # A run that was taken up again logged some steps twice.
+    csv = csv.unique(["step", "key"], keep="last", maintain_order=True)
+    if run.evaluations:
+        csv = csv.filter(~pl.col("key").str.starts_with("val/"))
+    return pl.concat([_evaluated(run), _timed(run), csv])
+
+
+def _files(folder: Path) -> list[Path]:
+    """The CSVs that hold something, in the order in which they were written."""
+    stem, suffix = METRICS_FILE.split(".")
+    earlier = folder.glob(f"{stem}-*.{suffix}")
+    files = [
+        *sorted(earlier, key=lambda f: (len(f.name), f.name)),
+        folder / METRICS_FILE,
+    ]
+    return [file for file in files if file.is_file() and file.stat().st_size]
 
 
 def _evaluated(run: Run) -> pl.LazyFrame:

@@ -101,7 +101,8 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
             products=(models["last"],),
         )
     for test in settings["tests"]:
-        runs = {}
+        base = Folder(Path(settings["work"]) / cell.base).evaluation(test["name"])
+        runs = {BASE: base / f"{BASE}.parquet"}
         for name, model in models.items():
             encoder = {"class_path": "Encoder", "init_args": {"backbone": str(model)}}
             made = {"encoder": encoder}
@@ -109,7 +110,8 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
             runs[name] = step.products[0]
             yield step
         # Where the last weights were selected, one search tells of both.
-        yield _judge(settings, test, folder, {"last": runs["selected"]} | runs)
+        runs.setdefault("last", runs["selected"])
+        yield _judge(settings, test, folder, runs)
 
 
 def _moved_on(run: Path) -> bool:

@@ -121,6 +121,18 @@ def test_an_evaluation_below_a_run_belongs_to_it(tmp_path: Path) -> None:
     }
 
 
+def test_a_run_s_checkpoints_are_compared_with_a_base_judged_apart(
+    tmp_path: Path,
+) -> None:
+    """As a sweep leaves them: the base in a folder of its own."""
+    write_evaluation(tmp_path / "base" / "scifact", {"base": BASE, "bm25": HALF})
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: HALF, 8: END}, selected=4)
+    write_evaluation(folder / "scifact", {"last": END, "selected": HALF})
+    found = scores(load([tmp_path]))
+    assert found.names == ["base", "kl selected", "kl last", "bm25"]
+    assert found.bases["kl last"] == found.bases["bm25"] == "base"
+
+
 def test_an_evaluation_alone_has_its_first_system_for_a_base(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "out", {"mini": BASE, "fitted": END})
     found = scores(load([tmp_path]))
@@ -226,6 +238,18 @@ def test_without_a_record_validation_comes_from_the_csv(tmp_path: Path) -> None:
     found = load([tmp_path]).steps.filter(pl.col("key") == "val/loss").collect()
     assert found.select("step", "value").rows() == [(0, 9.0), (1, 8.0)]
     assert found["run"].unique().to_list() == ["other"]
+
+
+def test_a_run_taken_up_again_has_each_step_once(tmp_path: Path) -> None:
+    """Step 2 was logged before the stop and after it; what came later counts."""
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    for name, lines in {
+        "metrics-1.csv": ["step,train/loss", "0,0.5", "1,0.4"],
+        "metrics.csv": ["step,train/loss,lr", "1,0.3,1", "2,0.2,1"],
+    }.items():
+        (folder / name).write_text("\n".join([*lines, ""]), "utf-8")
+    loss = load([tmp_path]).steps.filter(pl.col("key") == "train/loss").collect()
+    assert loss.select("step", "value").rows() == [(1, 0.5), (2, 0.3), (3, 0.2)]
 
 
 def test_throughput_leaves_out_the_time_of_evaluations(tmp_path: Path) -> None:

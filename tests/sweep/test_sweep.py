@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dr_lightning.analysis.results import load
+from dr_lightning.analysis.scores import scores
 from dr_lightning.cli import main
 from dr_lightning.sweep.cells import cells
 from dr_lightning.sweep.options import read
@@ -71,11 +73,16 @@ def test_every_cell_and_seed_is_a_judged_run(
     assert list(values(work / "base")) == ["base"]
     for seed in (1, 2):
         run = work / "both" / f"seed-{seed}"
-        assert set(values(run)) == {"selected", "last"}
+        assert list(values(run)) == ["base", "selected", "last"]
         assert config(run)["seed_everything"] == seed
         record = json.loads((run / "run.json").read_text("utf-8"))
         assert [one["step"] for one in record["evaluations"]] == [0, 4, 8]
     assert "run 2 of 2: both, seed 2" in capfd.readouterr().err
+
+    # All of them are at hand to be compared.
+    found = scores(load([work]))
+    assert found.names == ["base", "both selected", "both last"]
+    assert found.tests == []  # the tiny collection is that of the validation too
 
     # What is finished does not run again; a further cell does.
     main(["sweep", "--config", str(configure(seeds=[1]))])
