@@ -81,13 +81,14 @@ class Run:
     def ends(self) -> dict[str, int | None]:
         """Optimizer steps of base, selected and last weights, where they are known.
 
-        Selected is what `ModelCheckpoint` holds for best: the base may be it.
+        Selected is what `ModelCheckpoint` holds for best: the base may be it. There is
+        no last one before the first step.
         """
         steps = [one["step"] for one in self.evaluations]
         return {
             "base": 0 if 0 in steps else None,
             "selected": self.record.get("selected_step"),
-            "last": steps[-1] if steps else None,
+            "last": steps[-1] if any(steps) else None,
         }
 
     @property

@@ -32,11 +32,9 @@ def logged(run: Run) -> pl.LazyFrame:
 def _files(folder: Path) -> list[Path]:
     """The CSVs that hold something, in the order in which they were written."""
     stem, suffix = METRICS_FILE.split(".")
-    earlier = folder.glob(f"{stem}-*.{suffix}")
-    files = [
-        *sorted(earlier, key=lambda f: (len(f.name), f.name)),
-        folder / METRICS_FILE,
-    ]
+    earlier = list(folder.glob(f"{stem}-*.{suffix}"))
+    earlier.sort(key=lambda file: (len(file.name), file.name))
+    files = [*earlier, folder / METRICS_FILE]
     return [file for file in files if file.is_file() and file.stat().st_size]
 
 
