@@ -9,15 +9,6 @@ from dr_lightning.analysis.experiments import Experiment
 
 _LOSSES = ("train/loss", "val/loss")
 _ENTROPIES = ("val/student_entropy", "val/teacher_entropy")
-#: Not part of a loss, though logged beside it.
-_APART = (
-    "distinct_passages",
-    "steps_a_minute",
-    "entropy",
-    "norm",
-    "per_sec",
-    "seconds",
-)
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ def training_plots(keys: Sequence[str], measure: str) -> list[Plot]:
             "Mean over the validation collections; step 0 is the base, a ring marks "
             "the selected weights. Where a part of the corpus is searched it lies "
             "higher than on the whole: compare its points with each other only.",
-            _there(keys, lambda key: key == f"val/{measure}"),
+            _there(keys, (f"val/{measure}",).__contains__),
         ),
         Plot(
             "Loss",
@@ -82,20 +73,33 @@ def training_plots(keys: Sequence[str], measure: str) -> list[Plot]:
             "Gradient norm",
             "norm before clipping",
             "A norm that jumps or grows says that the rate is too high.",
-            _there(keys, lambda key: "norm" in key),
+            _there(keys, lambda key: key.endswith(("grad_norm", "norm_total"))),
         ),
         Plot(
             "Distinct passages of a batch",
             "passages",
             "What is encoded, however many lists a passage stands in; the last batch "
             "of an epoch is smaller.",
-            _there(keys, lambda key: key.endswith("/distinct_passages")),
+            _there(keys, ("train/distinct_passages",).__contains__),
         ),
         Plot(
             "Throughput",
             "optimizer steps a minute",
             "Between evaluations, without their time.",
-            _there(keys, lambda key: key == "train/steps_a_minute"),
+            _there(keys, ("train/steps_a_minute",).__contains__),
+        ),
+        Plot(
+            "Speed",
+            "queries a second",
+            "As `Speed` logs it. What falls in the middle of a run is the machine's.",
+            _there(keys, ("train/queries_per_second",).__contains__),
+        ),
+        Plot(
+            "Drift of the embeddings",
+            "mean cosine (-1 to 1)",
+            "As `EmbeddingDrift` logs it, of a text's embedding to that of the base. A "
+            "loss that falls while this falls far says that the model forgets.",
+            _there(keys, lambda key: key.endswith("_to_base")),
         ),
     ]
     return [plot for plot in found if plot.keys]
@@ -115,7 +119,7 @@ def _parts(keys: Sequence[str]) -> list[str]:
     return sorted(
         name
         for name in stages[0] & stages[1]
-        if name != "loss" and not any(word in name for word in _APART)
+        if name != "loss" and not name.endswith("_entropy")
     )
 
 

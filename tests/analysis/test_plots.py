@@ -120,6 +120,11 @@ def test_plots_are_those_that_the_log_is_enough_for() -> None:
         "val/info_nce",
         "train/grad_norm",
         "train/distinct_passages",
+        "train/student_entropy",
+        "val/student_entropy",
+        "train/queries_per_second",
+        "val/drift/query_to_base",
+        "val/drift/query_pairwise",
         "lr-AdamW",
     ]
     found = {plot.title: plot.keys for plot in training_plots(keys, "nDCG@10")}
@@ -127,8 +132,11 @@ def test_plots_are_those_that_the_log_is_enough_for() -> None:
         "nDCG@10 in the loop": ("val/nDCG@10",),
         "Loss": ("val/loss", "train/loss"),
         "Loss part: info_nce": ("val/info_nce", "train/info_nce"),
+        "Entropy of student and teacher": ("val/student_entropy",),
         "Gradient norm": ("train/grad_norm",),
         "Distinct passages of a batch": ("train/distinct_passages",),
+        "Speed": ("train/queries_per_second",),
+        "Drift of the embeddings": ("val/drift/query_to_base",),
     }
     assert training_plots([], "nDCG@10") == []
 
