@@ -85,6 +85,8 @@ def test_corpus_to_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert re.search(r"^\| corpus_to_search selected", shown, re.MULTILINE)
     searches = shown.split("wait for several coroutines")[1:]
     assert len(searches) == 2
+    for table in searches:  # rank, score and name are not squeezed out by the text
+        assert re.search(r"│ +1 │ 0\.\d{3} │ asyncio\.\w+", table)
 
 
 @pytest.mark.slow

@@ -61,7 +61,8 @@ def _texts(corpus: Path, names: pl.Series, template: str) -> list[str]:
 def _table(
     query: str, names: pl.Series, scores: list[float], texts: list[str]
 ) -> Table:
-    table = Table(title=query, title_justify="left", show_lines=False)
+    # Expanded, the text takes what the others leave; else it takes all.
+    table = Table(title=query, title_justify="left", show_lines=False, expand=True)
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right")
     table.add_column("passage", overflow="fold")
