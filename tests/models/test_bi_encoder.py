@@ -248,7 +248,7 @@ def test_calibration_makes_the_entropies_of_teacher_and_student_equal() -> None:
     whole = batch(module)
     data = Lists([whole])
     attach(module, data)
-    module.on_fit_start()
+    module.calibrate()
     assert data.required == (True, 2)
     with torch.no_grad():
         query, passage = module(whole.query, "query"), module(whole.passage, "passage")
