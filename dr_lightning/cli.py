@@ -133,7 +133,13 @@ def _prepare() -> None:
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)")
     ours = logging.getLogger("dr_lightning")
     if not ours.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        ours.addHandler(handler)
+        ours.addHandler(_Messages())
     ours.setLevel(logging.INFO)
+
+
+class _Messages(logging.Handler):
+    """Prints to the standard error of the moment: a notebook, a test and a progress
+    bar put another one in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)

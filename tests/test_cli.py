@@ -4,6 +4,7 @@ import resource
 import subprocess
 import sys
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,18 @@ def test_an_error_ends_in_a_line_without_traceback(
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("call", ["first", "second"])
+def test_each_call_s_messages_go_to_its_own_standard_error(
+    call: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a notebook's or a progress bar's, which is another one each time."""
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "1", "text": "a"}\n', "utf-8")
+    error = StringIO()
+    monkeypatch.setattr("sys.stderr", error)
+    main(["ingest", "--source", str(tmp_path), "--out", str(tmp_path / call)])
+    assert "ingest: corpus 1 -> 1" in error.getvalue()
 
 
 def test_an_interrupt_ends_in_a_line(
