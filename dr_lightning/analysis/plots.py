@@ -31,7 +31,11 @@ _POINTS = 300
 
 
 def intervals(
-    frame: pl.DataFrame, title: str, measure: str, width: int = WIDTH
+    frame: pl.DataFrame,
+    title: str,
+    measure: str,
+    width: int = WIDTH,
+    kind: str = "system",
 ) -> alt.LayerChart:
     """Differences with their 95% intervals, a row each, and a line at 0.
 
@@ -40,9 +44,16 @@ def intervals(
         title: Of the chart.
         measure: What differs.
         width: Of the chart, pixels.
+        kind: What a row is.
     """
     rows = frame["name"].unique(maintain_order=True).to_list()
-    y = alt.Y("name:N", sort=rows, axis=None, scale=alt.Scale(paddingOuter=0.3))
+    y = alt.Y(
+        "name:N",
+        title=kind,
+        sort=rows,
+        axis=alt.Axis(labels=False, ticks=False, domain=False, titlePadding=8),
+        scale=alt.Scale(paddingOuter=0.3),
+    )
     base, height = alt.Chart(frame), _ROW * len(rows)
     colour: alt.Color | alt.Value[str] = alt.value(COLOURS[0])
     offset = alt.YOffset()

@@ -128,7 +128,7 @@ def groups(results: Results, scores: Scores) -> Section:
             }
             heading = f"By {title}: {collection}"
             blocks.append(tables.groups(own, heading, scores.measure))
-            blocks += _grouped(own, heading, scores.measure)
+            blocks += _grouped(own, heading, scores.measure, title)
     return Section(
         title="For which queries?",
         text=(
@@ -140,7 +140,7 @@ def groups(results: Results, scores: Scores) -> Section:
 
 
 def _grouped(
-    found: Mapping[str, Sequence[Group]], title: str, measure: str
+    found: Mapping[str, Sequence[Group]], title: str, measure: str, kind: str
 ) -> list[Figure]:
     rows = [
         {"name": f"{group.label} ({group.queries})", "group": name, **d._asdict()}
@@ -154,7 +154,7 @@ def _grouped(
     return [
         Figure(
             "As above, for each group, with its number of queries in brackets.",
-            lambda width: plots.intervals(frame, title, measure, width),
+            lambda width: plots.intervals(frame, title, measure, width, kind),
         )
     ]
 
