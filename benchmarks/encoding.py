@@ -33,7 +33,7 @@ from turns import Turn, in_turn, medians, ratios, timed
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
 from dr_lightning.metrics import evaluate_run, means
-from dr_lightning.models.encoding import BATCH_TOKENS, Precision, autocast, encode
+from dr_lightning.models.encoding import Precision, autocast, encode, token_budget
 from dr_lightning.retrieval import run_frame
 from dr_lightning.search import ExactSearch
 
@@ -261,12 +261,12 @@ def main() -> None:
     arguments.add_argument("--passages", type=int, help="of the corpus; null = all")
     arguments.add_argument("--qrels", metavar="SPLIT", help="tell nDCG@10")
     arguments.add_argument("--turns", type=int)
-    arguments.add_argument(
-        "--batch-tokens", type=int, nargs="+", default=[BATCH_TOKENS]
-    )
+    arguments.add_argument("--batch-tokens", type=int, nargs="+")
     options = arguments.parse_args()
     size = by_size(options)
     shared = setting(options)
+    usual = token_budget(None, torch.device(shared.device))
+    budgets = options.batch_tokens or [usual]
     count = options.passages or size(16, 300, len(passages(shared)))
     rows = chosen(shared, count, options.qrels)
     turns = options.turns or size(1, 3, 3)
@@ -274,9 +274,7 @@ def main() -> None:
         "max_tokens": shared.max_tokens,
         "machine": machine(shared.threads, shared.device),
     }
-    for line in results(
-        shared, rows, turns, options.batch_tokens, options.qrels, not options.quick
-    ):
+    for line in results(shared, rows, turns, budgets, options.qrels, not options.quick):
         print(json.dumps(fixed | line), flush=True)
 
 

@@ -27,7 +27,7 @@ from setting import Setting, by_size, machine, parser, setting
 from turns import Turn, in_turn, medians, ratios, timed
 
 from dr_lightning import artefacts, schemas
-from dr_lightning.models.encoding import BATCH_TOKENS, autocast
+from dr_lightning.models.encoding import autocast, token_budget
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.teachers import SequenceClassifier
 from dr_lightning.models.teachers.pair_tokens import PairTokens
@@ -243,6 +243,7 @@ def overhead(shared: Setting, folder: Path, material: Material) -> dict[str, obj
         text: row for texts in (queries, passages) for row, text in enumerate(texts)
     }
     places = np.array([[queries.index(q), rows[p]] for q, p in pairs])
+    budget = token_budget(None, torch.device(shared.device))
     start = time.process_time()
     tokens = PairTokens(
         teacher.layout,
@@ -252,7 +253,7 @@ def overhead(shared: Setting, folder: Path, material: Material) -> dict[str, obj
         shared.max_tokens,
     )
     tokenised = time.process_time()
-    for part in micro_batches(tokens.lengths, BATCH_TOKENS):
+    for part in micro_batches(tokens.lengths, budget):
         tokens.batch(part)
     built = time.process_time()
     return {

@@ -138,8 +138,10 @@ def _prepare() -> None:
 
 
 class _Messages(logging.Handler):
-    """Prints to the standard error of the moment: a notebook, a test and a progress
-    bar put another one in its place."""
+    """Writes to the standard error of the moment.
+
+    A notebook, a test and a progress bar put another one in its place.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        sys.stderr.write(f"{self.format(record)}\n")

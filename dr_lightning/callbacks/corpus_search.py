@@ -19,7 +19,7 @@ def search_corpus(
     rows: NDArray[np.int64] | None,
     search: Search,
     depth: int,
-    batch_tokens: int,
+    batch_tokens: int | None,
 ) -> TopK:
     """The best passages of every query, on every rank, as rows of the corpus.
 
@@ -31,7 +31,8 @@ def search_corpus(
         rows: Rows of the corpus that are searched; None = all.
         search: Searches the embeddings of a rank's share.
         depth: Passages of each query.
-        batch_tokens: Padded tokens that are encoded at once.
+        batch_tokens: Padded tokens that are encoded at once; None = what suits the
+            device.
     """
     if rows is None:
         rows = np.arange(len(collection.passage))

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from dr_lightning.data.batch_dataset import BatchDataset
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.encoding import BATCH_TOKENS, encode
+from dr_lightning.models.encoding import encode
 from dr_lightning.models.tokenization import Side
 
 
@@ -33,7 +33,8 @@ class EmbeddingDrift(Callback):
     Args:
         sample: Dev queries, and passages of the dev lists, at most.
         seed: Of the sample.
-        batch_tokens: Padded tokens that are encoded at once.
+        batch_tokens: Padded tokens that are encoded at once; null = what suits the
+            device.
 
     Raises:
         ValueError: If `sample` is below 2, there are no dev lists, or a run is resumed
@@ -41,7 +42,7 @@ class EmbeddingDrift(Callback):
     """
 
     def __init__(
-        self, sample: int = 512, seed: int = 0, batch_tokens: int = BATCH_TOKENS
+        self, sample: int = 512, seed: int = 0, batch_tokens: int | None = None
     ) -> None:
         if sample < 2:
             msg = f"sample must be at least 2, but got {sample}."

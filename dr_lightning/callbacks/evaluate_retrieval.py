@@ -18,7 +18,6 @@ from dr_lightning.data.retrieval import RetrievalDataModule
 from dr_lightning.distributed import gather_object, rank, world_size
 from dr_lightning.metrics import Judgements, RetrievalMetrics
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.encoding import BATCH_TOKENS
 from dr_lightning.models.lightning_callbacks import averaged_weights
 from dr_lightning.search import ExactSearch, Search
 
@@ -40,7 +39,8 @@ class EvaluateRetrieval(Callback):
             = the whole corpus each time.
         write_runs: Whether runs (parquet and TREC) and per-query values are written to
             the run's folder, under `retrieval/`.
-        batch_tokens: Padded tokens that are encoded at once.
+        batch_tokens: Padded tokens that are encoded at once; null = what suits the
+            device.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class EvaluateRetrieval(Callback):
         search: Search | None = None,
         sub_corpus: SubCorpus | None = None,
         write_runs: bool = True,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
     ) -> None:
         self.measures = list(measures)
         self.search = search or ExactSearch()

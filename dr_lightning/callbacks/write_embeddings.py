@@ -13,7 +13,7 @@ from dr_lightning.data.retrieval import RetrievalDataModule
 from dr_lightning.data.token_store import TokenStore
 from dr_lightning.distributed import rank, world_size
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.encoding import BATCH_TOKENS, encode
+from dr_lightning.models.encoding import encode
 from dr_lightning.models.tokenization import Side
 
 logger = logging.getLogger(__name__)
@@ -28,11 +28,12 @@ class WriteEmbeddings(Callback):
 
     Args:
         folder: Where to; null = `embeddings` in the run's folder.
-        batch_tokens: Padded tokens that are encoded at once.
+        batch_tokens: Padded tokens that are encoded at once; null = what suits the
+            device.
     """
 
     def __init__(
-        self, folder: Path | None = None, batch_tokens: int = BATCH_TOKENS
+        self, folder: Path | None = None, batch_tokens: int | None = None
     ) -> None:
         self.folder = folder
         self.batch_tokens = batch_tokens

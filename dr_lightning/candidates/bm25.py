@@ -97,6 +97,20 @@ class BM25:
         Raises:
             ValueError: If no passage has a word.
         """
+        return _search(self.index(passages), queries, depth)
+
+    def index(self, passages: pl.LazyFrame) -> "WordIndex":
+        """Passages whose words are counted.
+
+        Args:
+            passages: One column of texts.
+
+        Raises:
+            ValueError: If no passage has a word.
+        """
+        # Imported here: dense retrieval then does without.
+        import bm25s
+
         stem = find_stemmer(self.stemmer)
         if self.stemmer is not None and stem is None:
             logger.warning(
@@ -104,15 +118,6 @@ class BM25:
                 "it (pip install PyStemmer), or set bm25.stemmer: null."
             )
         vocabulary = Vocabulary(find_stopwords(self.stopwords), stem)
-        index = self._index(passages, vocabulary)
-        texts = queries.to_frame("text").select(words(pl.col("text"))).to_series()
-        asked = [vocabulary.known(text) for text in texts.to_list()]
-        return _search(index, asked, depth)
-
-    def _index(self, passages: pl.LazyFrame, vocabulary: Vocabulary) -> Any:
-        # Imported here: dense retrieval then does without.
-        import bm25s
-
         numbers: list[list[int]] = []
         for batch in _word_batches(passages):
             numbers.extend(map(vocabulary.add, batch.to_list()))
@@ -128,7 +133,30 @@ class BM25:
             create_empty_token=False,
             show_progress=sys.stderr.isatty(),
         )
-        return index
+        return WordIndex(vocabulary, index)
+
+
+@dataclass(frozen=True)
+class WordIndex:
+    """Passages whose words are counted.
+
+    Args:
+        vocabulary: Their words.
+        weights: What bm25s made of them.
+    """
+
+    vocabulary: Vocabulary
+    weights: Any
+
+    def known(self, queries: pl.Series) -> list[list[int]]:
+        """Numbers of each query's words, without those that no passage has."""
+        texts = queries.to_frame("text").select(words(pl.col("text"))).to_series()
+        return [self.vocabulary.known(text) for text in texts.to_list()]
+
+    def scores(self, numbers: list[int]) -> NDArray[np.float32]:
+        """BM25 of every passage for the words of one query, at least one."""
+        of_passages: NDArray[np.float32] = self.weights.get_scores_from_ids(numbers)
+        return of_passages
 
 
 def _word_batches(passages: pl.LazyFrame) -> Iterator[pl.Series]:
@@ -146,11 +174,11 @@ def _word_batches(passages: pl.LazyFrame) -> Iterator[pl.Series]:
             progress.advance(task, len(batch))
 
 
-def _search(index: Any, queries: list[list[int]], depth: int) -> TopK:
+def _search(index: WordIndex, queries: pl.Series, depth: int) -> TopK:
     scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)
     rows = np.full((len(queries), depth), -1)
     numbered = track(
-        enumerate(queries),
+        enumerate(index.known(queries)),
         "search by words",
         len(queries),
         console=Console(stderr=True),
@@ -158,7 +186,7 @@ def _search(index: Any, queries: list[list[int]], depth: int) -> TopK:
     )
     for query, numbers in numbered:
         if numbers:
-            of_passages = index.get_scores_from_ids(numbers)
+            of_passages = index.scores(numbers)
             best = top_rows(of_passages, depth)
             rows[query, : len(best)] = best
             scores[query, : len(best)] = of_passages[best]

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning import artefacts, schemas
-from dr_lightning.inputs import as_list, named, read_queries
 
 # Imported with all teachers, so that their bare names work on the command line.
+from dr_lightning.candidates.bm25_score import BM25Score as BM25Score
+from dr_lightning.inputs import as_list, named, read_queries
 from dr_lightning.models.teachers import Teacher
 from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.scoring.lists import CandidateLists, candidate_lists, relevant_ids

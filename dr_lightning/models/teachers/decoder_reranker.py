@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.encoding import Precision
 from dr_lightning.models.teachers.answers import Answers, settings
 from dr_lightning.models.teachers.loading import Running, load_model, load_tokenizer
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
@@ -32,8 +32,8 @@ class DecoderReranker(Teacher):
         prompt: Template and the tokens that mean yes and no.
         max_tokens: Tokens of a prompt, instructions counted. 512, as in arXiv
             2502.19712.
-        batch_tokens: Padded tokens a micro-batch: about 4,096 on a CPU, 65,536 and
-            more on a GPU. Changes speed and memory, not scores beyond rounding.
+        batch_tokens: Padded tokens a micro-batch; null = 2,048 on a CPU, 65,536 on a
+            GPU. Changes speed and memory, not scores beyond rounding.
         precision: "32"; "bf16" for matrix products in bfloat16; or "bf16-true" for
             weights in bfloat16 too, half the memory of a large model. The last layer
             is computed in float32 in any case.
@@ -50,7 +50,7 @@ class DecoderReranker(Teacher):
         model: str,
         prompt: Prompt,
         max_tokens: int = 512,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         precision: Literal["32", "bf16", "bf16-true"] = "32",
         device: str = "auto",
         trust_remote_code: bool = False,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from dr_lightning.models.encoder import position_limit, quiet_loading
-from dr_lightning.models.encoding import Precision, autocast, pick_device
+from dr_lightning.models.encoding import Precision, autocast, pick_device, token_budget
 from dr_lightning.models.weights import locate
 
 SHORTEST = 16  # tokens: a shorter pair says nothing
@@ -20,13 +20,13 @@ class Running:
 
     Args:
         max_tokens: Tokens of a pair, special tokens and prompt counted.
-        batch_tokens: Padded tokens a micro-batch.
+        batch_tokens: Padded tokens a micro-batch; null = what suits the device.
         precision: "32", or "bf16" for matrix products in bfloat16.
         device: "auto" or what `torch.device` takes.
     """
 
     max_tokens: int
-    batch_tokens: int
+    batch_tokens: int | None
     precision: Precision
     device: str
     told_cut: bool = field(default=False, init=False)
@@ -62,9 +62,7 @@ class Running:
                 f"{model!r} takes, but got {self.max_tokens}."
             )
             raise ValueError(msg)
-        if self.batch_tokens < 1:
-            msg = f"batch_tokens must be at least 1, but got {self.batch_tokens}."
-            raise ValueError(msg)
+        token_budget(self.batch_tokens, self.place)
 
 
 def load_tokenizer(

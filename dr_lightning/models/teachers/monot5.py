@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.encoding import Precision
 from dr_lightning.models.teachers.answers import settings
 from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.prompt import Prompt
@@ -32,8 +32,8 @@ class MonoT5(Teacher):
             ones say `▁yes`.
         other: What it says of any other; `▁no` goes with `▁yes`.
         max_tokens: Tokens of a prompt. 512, as in arXiv 2502.19712.
-        batch_tokens: Padded tokens a micro-batch: about 4,096 on a CPU, 65,536 and
-            more on a GPU. Changes speed and memory, not scores beyond rounding.
+        batch_tokens: Padded tokens a micro-batch; null = 2,048 on a CPU, 65,536 on a
+            GPU. Changes speed and memory, not scores beyond rounding.
         precision: "32", or "bf16" for matrix products in bfloat16; weights stay in
             float32, and the last layer is computed so.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" and so on.
@@ -49,7 +49,7 @@ class MonoT5(Teacher):
         relevant: str = "▁true",
         other: str = "▁false",
         max_tokens: int = 512,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         precision: Precision = "32",
         device: str = "auto",
     ) -> None:

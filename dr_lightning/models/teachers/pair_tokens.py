@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,6 +10,8 @@ from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+
+from dr_lightning.models.teachers.text_cache import TextCache
 
 Ids = NDArray[np.int64]
 
@@ -37,30 +40,16 @@ def tokenize(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[I
     return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
 
 
-class TokenCache:
-    """Tokenises texts and remembers them: a passage is scored for many queries.
+def token_cache(tokenizer: PreTrainedTokenizerBase) -> TextCache[Ids]:
+    """`tokenize`, remembered.
 
-    Tokenising a passage of 330 tokens takes some 0.4 ms of a core, which a GPU with a
-    small teacher would wait for at each query again.
+    A passage of 330 tokens takes some 0.4 ms of a core, which a GPU with a small
+    teacher would wait for at each query again.
 
     Args:
         tokenizer: A fast Hugging Face tokenizer.
-        texts: How many are remembered; some 2 KB each.
     """
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, texts: int = 100_000
-    ) -> None:
-        self.tokenizer, self.texts = tokenizer, texts
-        self._known: dict[str, Ids] = {}
-
-    def __call__(self, texts: Sequence[str]) -> list[Ids]:
-        """Token ids of each text, as `tokenize` gives them."""
-        if len(self._known) > self.texts:
-            self._known.clear()
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, tokenize(new, self.tokenizer), strict=True))
-        return [self._known[text] for text in texts]
+    return TextCache(partial(tokenize, tokenizer=tokenizer))
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dr_lightning.models.teachers.pair_tokens import (
     Ids,
     PairLayout,
     PairTokens,
-    TokenCache,
     longest_query,
+    token_cache,
     tokenize,
 )
 
@@ -98,7 +98,7 @@ class PromptTokens:
         self, prompt: Prompt, tokenizer: PreTrainedTokenizerBase, ends: bool
     ) -> None:
         self.prompt, self.tokenizer = prompt, tokenizer
-        self._tokens = TokenCache(tokenizer)
+        self._tokens = token_cache(tokenizer)
         before, closing = _special_tokens(tokenizer)
         tail = tuple(tokenize([prompt.tail], tokenizer)[0].tolist())
         after = tail + (closing if ends else ())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.encoding import Precision
 from dr_lightning.models.teachers.answers import settings
 from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.prompt import Prompt
@@ -30,8 +30,8 @@ class RankT5(Teacher):
             took one that T5 leaves free.
         max_tokens: Tokens of a prompt; only the passage is cut. 512, as in arXiv
             2502.19712.
-        batch_tokens: Padded tokens a micro-batch: about 4,096 on a CPU, 65,536 and
-            more on a GPU. Changes speed and memory, not scores beyond rounding.
+        batch_tokens: Padded tokens a micro-batch; null = 2,048 on a CPU, 65,536 on a
+            GPU. Changes speed and memory, not scores beyond rounding.
         precision: "32", or "bf16" for matrix products in bfloat16; weights stay in
             float32, and the last layer is computed so.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" and so on.
@@ -46,7 +46,7 @@ class RankT5(Teacher):
         model: str,
         relevant: str = "<extra_id_10>",
         max_tokens: int = 512,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         precision: Precision = "32",
         device: str = "auto",
     ) -> None:

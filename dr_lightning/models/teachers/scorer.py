@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dr_lightning.models.encoding import token_budget
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.pair_tokens import PairTokens
@@ -41,8 +42,9 @@ def score_pairs(
         )
     device = running.place
     scores = torch.empty(len(tokens.lengths), dtype=torch.float32, device=device)
+    budget = token_budget(running.batch_tokens, device)
     with torch.inference_mode(), running.autocast():
-        for rows in micro_batches(tokens.lengths, running.batch_tokens):
+        for rows in micro_batches(tokens.lengths, budget):
             places = torch.from_numpy(rows).to(device)
             scores[places] = logits(*tokens.batch(rows)).float()
     return scores.cpu().numpy()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from dr_lightning.models.encoding import BATCH_TOKENS, Precision
+from dr_lightning.models.encoding import Precision
 from dr_lightning.models.identity import model_fingerprint
 from dr_lightning.models.teachers.loading import (
     SHORTEST,
@@ -19,7 +19,7 @@ from dr_lightning.models.teachers.loading import (
     load_model,
     load_tokenizer,
 )
-from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, TokenCache
+from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, token_cache
 from dr_lightning.models.teachers.scorer import score_pairs
 from dr_lightning.models.teachers.teacher import Teacher
 from dr_lightning.models.weights import locate
@@ -42,8 +42,8 @@ class SequenceClassifier(Teacher):
             only one, or the second of two.
         max_tokens: Tokens of a pair, special tokens counted; only the passage is cut.
             512, as in arXiv 2502.19712.
-        batch_tokens: Padded tokens a micro-batch: about 4,096 on a CPU, 65,536 and
-            more on a GPU. Changes speed and memory, not scores beyond rounding.
+        batch_tokens: Padded tokens a micro-batch; null = 2,048 on a CPU, 65,536 on a
+            GPU. Changes speed and memory, not scores beyond rounding.
         precision: "32", or "bf16" for matrix products in bfloat16.
         device: "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1" and so on.
         trust_remote_code: Whether to run code that comes with the model.
@@ -59,7 +59,7 @@ class SequenceClassifier(Teacher):
         model: str,
         relevance_logit: int = -1,
         max_tokens: int = 512,
-        batch_tokens: int = BATCH_TOKENS,
+        batch_tokens: int | None = None,
         precision: Precision = "32",
         device: str = "auto",
         trust_remote_code: bool = False,
@@ -74,7 +74,7 @@ class SequenceClassifier(Teacher):
         self.running = Running(max_tokens, batch_tokens, precision, device)
         self.tokenizer = load_tokenizer(model, trust_remote_code)
         self.layout = PairLayout.of(self.tokenizer)
-        self.tokens = TokenCache(self.tokenizer)
+        self.tokens = token_cache(self.tokenizer)
         self.model = load_model(
             AutoModelForSequenceClassification,
             model,

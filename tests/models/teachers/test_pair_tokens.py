@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from dr_lightning.models.teachers.pair_tokens import (
     PairLayout,
     PairTokens,
-    TokenCache,
+    token_cache,
     tokenize,
 )
 
@@ -124,7 +124,8 @@ def test_own_truncation_of_a_tokenizer_is_switched_off() -> None:
 def test_remembered_texts_have_the_ids_of_the_tokenizer(
     bert: PreTrainedTokenizerBase,
 ) -> None:
-    tokens = TokenCache(bert, texts=2)
+    tokens = token_cache(bert)
+    tokens.texts = 2
     for texts in (["a", "sort", "a"], ["list", "a"], ["sort", "lists have"], []):
         found, wanted = tokens(texts), tokenize(texts, bert)
         assert [ids.tolist() for ids in found] == [ids.tolist() for ids in wanted]
