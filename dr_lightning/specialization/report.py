@@ -22,21 +22,27 @@ SAMPLES = 10
 SYNTHETIC = (
     "There are no judged queries: these are the synthetic dev queries, whose one "
     "relevant passage is the one that each was written for. They tell whether the "
-    "model learnt what it was taught, not whether people are served better. Give "
-    "`test` queries and qrels to find out."
+    "model learnt what it was taught, not whether people are served better: on "
+    "Cranfield, queries that rules wrote rose from 0.81 to 0.94 while those that "
+    "people judged fell from 0.50 to 0.41. Give `test` queries and qrels to find out."
 )
 
 
-def write_report(settings: Settings) -> None:
+def write_report(settings: Settings) -> str:
     """Writes the report beside the student's artefacts.
 
     Args:
         settings: What `options.read` gave; all steps are finished.
+
+    Returns:
+        Whether the judged queries show a difference, in a sentence; empty without them.
     """
     layout = layout_of(settings)
+    systems = _systems(layout)
+    told = "" if settings["test"] is None else verdict(systems)
     sections = [
         [f"# {layout.student} on {Path(settings['corpus']).name}", ""],
-        _comparison(layout, settings["test"]),
+        _comparison(layout, systems, settings["test"], told),
         _stages(settings, layout),
         _types(layout),
         _samples(layout),
@@ -45,19 +51,29 @@ def write_report(settings: Settings) -> None:
     text = "\n".join(line for section in sections for line in section)
     with replacing(layout.report) as file:
         file.write_text(text, "utf-8")
+    return told
 
 
-def _comparison(layout: Layout, test: dict[str, Any] | None) -> Iterator[str]:
+def _systems(layout: Layout) -> dict[str, pl.DataFrame]:
+    """Values of each query, the base's first."""
+    folder = layout.evaluation / "comparison"
+    found = json.loads((folder / "metrics.json").read_text("utf-8"))["systems"]
+    return {name: _per_query(folder / one["run"]) for name, one in found.items()}
+
+
+def _comparison(
+    layout: Layout,
+    values: dict[str, pl.DataFrame],
+    test: dict[str, Any] | None,
+    told: str,
+) -> Iterator[str]:
     folder = layout.evaluation / "comparison"
     found = json.loads((folder / "metrics.json").read_text("utf-8"))
     systems: dict[str, dict[str, Any]] = found["systems"]
-    values = {name: _per_query(folder / one["run"]) for name, one in systems.items()}
-    base = next(iter(values.values()))
+    base = values["base"]
     measures = [name for name in base.columns if name != "query_id"]
     yield f"## Is it better? ({len(base):,} {found['collection']})"
-    yield ""
-    if test is None:
-        yield from (SYNTHETIC, "")
+    yield from ("", SYNTHETIC if test is None else f"**{told}**", "")
     first = measures[0]
     titles = [*measures, f"{first}: difference (95%)", "p", "gained / same / lost"]
     rows = []
@@ -78,6 +94,33 @@ def _comparison(layout: Layout, test: dict[str, Any] | None) -> Iterator[str]:
             "the student."
         )
     yield ""
+
+
+def verdict(systems: dict[str, pl.DataFrame]) -> str:
+    """What the comparison means for who has to choose, in a sentence.
+
+    Args:
+        systems: Values of each query, of `base` and `specialised`: query_id and the
+            measures; the first one decides.
+    """
+    base = systems["base"]
+    measure = next(name for name in base.columns if name != "query_id")
+    if len(base) < 2:
+        return "A single query tells nothing."
+    change = describe(paired(base, systems["specialised"], measure))
+    queries = change.gained + change.same + change.lost
+    if change.low > 0:
+        return f"Better than the base in {measure}: {interval(change)}."
+    if change.high < 0:
+        return (
+            f"Worse than the base in {measure}: {interval(change)}. Keep the base, and "
+            "see what to look at when it did not help, in docs/your_own_corpus.md."
+        )
+    return (
+        f"No difference from the base in {measure} that {queries:,} queries can tell "
+        f"from chance: {interval(change)}. They would show one of "
+        f"{change.detectable:.3f} with a probability of 80%."
+    )
 
 
 def _per_query(run: Path) -> pl.DataFrame:

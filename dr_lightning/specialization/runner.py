@@ -30,7 +30,9 @@ def run(settings: Settings) -> None:
             folder = layout.steps(step.shared)
             run_step(step, folder, layout.work, descriptor, anew)
         if chosen[-1] == "evaluate":
-            write_report(settings)
+            told = write_report(settings)
+            if told:
+                logger.info("specialize: %s", told)
             logger.info("specialize: the report lies in %s", layout.report)
             logger.info("specialize: the retriever lies in %s", layout.model)
 

@@ -173,6 +173,7 @@ def test_with_a_test_set_the_report_has_the_teacher(
     assert "| teacher |" in report
     assert "(2 test queries)" in report
     assert "base's first 5 passages" in report
+    assert "base in nDCG@10" in report
     scored = pl.read_parquet(own / "evaluation" / "teacher.parquet")
     assert scored["passage_id"].list.len().to_list() == [5, 5]
 
