@@ -33,7 +33,7 @@ def score(
     depth: int = 100,
     template: str = PASSAGE_TEMPLATE,
     fail_fast: bool = True,
-    reuse: list[Path] | None = None,
+    reuse: list[Path] | Path | None = None,
     part_queries: int = 32,
     shard: str = "1/1",
     overwrite: bool = False,
@@ -89,7 +89,8 @@ def score(
     inputs = {"candidates": candidates} | named("queries", as_list(queries))
     inputs |= {"corpus": corpus}
     _check_any_left(work, inputs)
-    inputs |= _further_inputs(qrels, reuse or [])
+    earlier = as_list(reuse)
+    inputs |= _further_inputs(qrels, earlier)
     settings = {
         "depth": depth,
         "template": template,
@@ -97,7 +98,7 @@ def score(
         "fail_fast": fail_fast,
     }
     shaping = settings | _fingerprints(inputs, add_relevant)
-    known = read_known(reuse or [], teacher.fingerprint, shaping)
+    known = read_known(earlier, teacher.fingerprint, shaping)
     key = settings_key(shaping | {"teacher": teacher.fingerprint})
     parts = Parts(
         out.with_name(f"{out.stem}.parts"), key, len(work.lists), part_queries

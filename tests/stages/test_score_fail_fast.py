@@ -179,7 +179,7 @@ def test_scores_of_one_of_two_files_of_queries_are_reused(
 
     one, _ = scored("one", [a])
     both, given = scored("both", [a, b])
-    reused, left = scored("reused", [a, b], reuse=[one])
+    reused, left = scored("reused", [a, b], reuse=one)
     assert reused.read_bytes() == both.read_bytes()
     assert left < given
     _, left = scored("part", [a], reuse=[both])
