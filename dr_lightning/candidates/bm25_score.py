@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +34,8 @@ class BM25Score(Teacher):
         self, corpus: Path, bm25: BM25 | None = None, template: str = PASSAGE_TEMPLATE
     ) -> None:
         self.bm25, self.corpus = bm25 or BM25(), corpus
-        told = asdict(self.bm25) | self.bm25.told
-        self.settings = {"model": "bm25", **{k: str(v) for k, v in told.items()}}
+        told = self.bm25.told
+        self.settings = {"model": "bm25"} | {key: str(told[key]) for key in told}
         shaping = artefacts.fingerprint(corpus), template, told
         self.fingerprint = hashlib.sha256(repr(shaping).encode()).hexdigest()[:16]
         texts = scan_corpus(corpus).select(passage_text(template))
