@@ -2,9 +2,11 @@
 
 import logging
 
+from dr_lightning.generation.engines.extractive import Extractive
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.report import write_report
 from dr_lightning.specialization.steps import build, layout_of, names
+from dr_lightning.specialization.writers import writers
 from dr_lightning.steps.lock import lock
 from dr_lightning.steps.run_step import run_step
 
@@ -22,6 +24,7 @@ def run(settings: Settings) -> None:
     """
     layout = layout_of(settings)
     chosen = _chosen(settings)
+    _warn_of_rules(settings)
     with lock(layout.work) as descriptor:
         anew = False
         for name in chosen:
@@ -35,6 +38,22 @@ def run(settings: Settings) -> None:
                 logger.info("specialize: %s", told)
             logger.info("specialize: the report lies in %s", layout.report)
             logger.info("specialize: the retriever lies in %s", layout.model)
+
+
+def _warn_of_rules(settings: Settings) -> None:
+    rules = [
+        name
+        for name, writer in writers(settings).items()
+        if writer["engine"]["class_path"].rpartition(".")[2] == Extractive.__name__
+    ]
+    if rules and settings["retrieve"]["source_depth"] != 1:
+        logger.warning(
+            "specialize: %s writes queries by rule, and vague ones can make the model "
+            "worse; retrieve.source_depth: 1 keeps those that the student already "
+            "answers (docs/findings.md). It is %s.",
+            " and ".join(rules),
+            settings["retrieve"]["source_depth"],
+        )
 
 
 def _chosen(settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dr_lightning.specialization.options import read
+from dr_lightning.specialization.runner import run
 from dr_lightning.specialization.steps import build, layout_of, names
 from tests.specialization.conftest import Configure
 
@@ -105,3 +106,23 @@ def test_the_name_of_a_writer_may_stand_in_files(configure: Configure) -> None:
     config = configure(more_queries={"my_rules": {"llm": "Extractive"}})
     with pytest.raises(ValueError, match=r"letters, digits, - and .*'my_rules'"):
         read(["--config", str(config)])
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ([], "generate writes queries by rule"),
+        (["--retrieve.source_depth=1"], ""),
+        (["--llm=Fake"], ""),
+    ],
+)
+def test_vague_queries_by_rule_are_warned_of(
+    options: list[str],
+    warned: str,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run(read(["--config", str(configure()), *options, "--until=ingest"]))
+    told = [one.message for one in caplog.records if one.levelname == "WARNING"]
+    assert len(told) == bool(warned)
+    assert warned in "".join(told)

@@ -36,6 +36,10 @@ class Extractive(Engine):
     Latin, Greek, Cyrillic and CJK punctuation; those for `keywords` and `claim` know
     English words.
 
+    A piece of a passage may say nothing about it, and a student that has to find the
+    passage by it loses more than it learns: give `retrieve` a `source_depth` of 1, so
+    that only queries stay whose passage the student finds first (docs/findings.md).
+
     Args:
         max_words: Words of a sentence or claim.
         phrases: Key phrases of `keywords` at most; two at least.
