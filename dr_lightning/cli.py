@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from typing import get_args
+from typing import TextIO, get_args
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells count it."""
@@ -137,11 +137,12 @@ def _prepare() -> None:
     ours.setLevel(logging.INFO)
 
 
-class _Messages(logging.Handler):
+class _Messages(logging.StreamHandler[TextIO]):
     """Writes to the standard error of the moment.
 
     A notebook, a test and a progress bar put another one in its place.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(f"{self.format(record)}\n")
+        self.stream = sys.stderr
+        super().emit(record)

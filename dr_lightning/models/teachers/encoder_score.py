@@ -1,4 +1,4 @@
-"""The teacher that is a bi-encoder itself: a large one, or several models averaged."""
+"""The teacher that is a bi-encoder itself, larger than the student as a rule."""
 
 from collections.abc import Sequence
 from functools import partial
