@@ -38,10 +38,9 @@ class BM25Score(Teacher):
         self.settings = {"model": "bm25"} | {key: str(told[key]) for key in told}
         shaping = artefacts.fingerprint(corpus), template, told
         self.fingerprint = hashlib.sha256(repr(shaping).encode()).hexdigest()[:16]
-        texts = scan_corpus(corpus).select(passage_text(template))
-        self.index = self.bm25.index(texts)
-        found = texts.collect().to_series().to_list()
-        self.row = {text: row for row, text in enumerate(found)}
+        texts = scan_corpus(corpus).select(passage_text(template)).collect()
+        self.index = self.bm25.index(texts.lazy())
+        self.row = {text: row for row, text in enumerate(texts.to_series())}
 
     def score(
         self,

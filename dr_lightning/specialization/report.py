@@ -23,8 +23,8 @@ SYNTHETIC = (
     "There are no judged queries: these are the synthetic dev queries, whose one "
     "relevant passage is the one that each was written for. They tell whether the "
     "model learnt what it was taught, not whether people are served better: on "
-    "Cranfield, queries that rules wrote rose from 0.81 to 0.94 while those that "
-    "people judged fell from 0.50 to 0.41. Give `test` queries and qrels to find out."
+    "Cranfield, queries that rules wrote rose while those that people judged fell "
+    "(docs/cranfield.md). Give `test` queries and qrels to find out."
 )
 
 
@@ -38,11 +38,14 @@ def write_report(settings: Settings) -> str:
         Whether the judged queries show a difference, in a sentence; empty without them.
     """
     layout = layout_of(settings)
-    systems = _systems(layout)
-    told = "" if settings["test"] is None else verdict(systems)
+    folder = layout.evaluation / "comparison"
+    found = json.loads((folder / "metrics.json").read_text("utf-8"))
+    runs = {name: folder / one["run"] for name, one in found["systems"].items()}
+    values = {name: _per_query(run) for name, run in runs.items()}
+    told = "" if settings["test"] is None else verdict(values)
     sections = [
         [f"# {layout.student} on {Path(settings['corpus']).name}", ""],
-        _comparison(layout, systems, settings["test"], told),
+        _comparison(found, values, settings["test"], told),
         _stages(settings, layout),
         _types(layout),
         _samples(layout),
@@ -54,21 +57,12 @@ def write_report(settings: Settings) -> str:
     return told
 
 
-def _systems(layout: Layout) -> dict[str, pl.DataFrame]:
-    """Values of each query, the base's first."""
-    folder = layout.evaluation / "comparison"
-    found = json.loads((folder / "metrics.json").read_text("utf-8"))["systems"]
-    return {name: _per_query(folder / one["run"]) for name, one in found.items()}
-
-
 def _comparison(
-    layout: Layout,
+    found: dict[str, Any],
     values: dict[str, pl.DataFrame],
     test: dict[str, Any] | None,
     told: str,
 ) -> Iterator[str]:
-    folder = layout.evaluation / "comparison"
-    found = json.loads((folder / "metrics.json").read_text("utf-8"))
     systems: dict[str, dict[str, Any]] = found["systems"]
     base = values["base"]
     measures = [name for name in base.columns if name != "query_id"]
