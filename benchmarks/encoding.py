@@ -33,7 +33,8 @@ from turns import Turn, in_turn, medians, ratios, timed
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
 from dr_lightning.metrics import evaluate_run, means
-from dr_lightning.models.encoding import Precision, autocast, encode, token_budget
+from dr_lightning.models.device import Precision, autocast, token_budget
+from dr_lightning.models.encoding import encode
 from dr_lightning.retrieval import run_frame
 from dr_lightning.search import ExactSearch
 

@@ -27,7 +27,7 @@ from setting import Setting, by_size, machine, parser, setting
 from turns import Turn, in_turn, medians, ratios, timed
 
 from dr_lightning import artefacts, schemas
-from dr_lightning.models.encoding import autocast, token_budget
+from dr_lightning.models.device import autocast, token_budget
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.teachers import SequenceClassifier
 from dr_lightning.models.teachers.pair_tokens import PairTokens

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from dr_lightning.cache import default_cache
+from dr_lightning.models.device import Precision
 from dr_lightning.models.encoder import Encoder
-from dr_lightning.models.encoding import Precision
 from dr_lightning.models.pooling import Pooling
 from dr_lightning.models.tokenization import TextFormat
 

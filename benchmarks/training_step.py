@@ -47,7 +47,7 @@ from turns import Turn, in_turn, medians, ratios, timed
 from dr_lightning.data.batch_dataset import BatchDataset
 from dr_lightning.data.training_lists import ListSampling
 from dr_lightning.models.bi_encoder import BiEncoder
-from dr_lightning.models.encoding import autocast
+from dr_lightning.models.device import autocast
 from dr_lightning.models.micro_batch import MicroBatching
 from dr_lightning.objectives import InfoNCE
 

@@ -8,14 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dr_lightning.models.device import Precision, autocast, pick_device
 from dr_lightning.models.encoder import Encoder
-from dr_lightning.models.encoding import (
-    Precision,
-    Texts,
-    autocast,
-    encode,
-    pick_device,
-)
+from dr_lightning.models.encoding import Texts, encode
 from dr_lightning.search import ExactSearch, Search, TopK
 
 

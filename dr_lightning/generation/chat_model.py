@@ -13,8 +13,8 @@ from dr_lightning.generation.cleaning import first_line
 from dr_lightning.generation.decoding import LineEnd, SampleRows, line_breaks
 from dr_lightning.generation.engine import Answer, Message
 from dr_lightning.generation.sampling import Sampling
+from dr_lightning.models.device import Precision, pick_device, warn_of_slow_bf16
 from dr_lightning.models.encoder import position_limit
-from dr_lightning.models.encoding import Precision, pick_device
 from dr_lightning.models.weights import locate
 
 
@@ -44,6 +44,8 @@ class ChatModel:
                 "model that was trained to follow instructions."
             )
             raise ValueError(msg)
+        if precision == "bf16":
+            warn_of_slow_bf16(self.device)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             locate(model),
             dtype=torch.bfloat16 if precision == "bf16" else torch.float32,

@@ -19,6 +19,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from dr_lightning.distributed import gather_object, rank, world_size
+from dr_lightning.models.device import warn_of_slow_bf16
 from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.entropies import check_entropies
@@ -95,7 +96,7 @@ class BiEncoder(LightningModule):
         return []
 
     def setup(self, stage: str) -> None:
-        """Refuses strategies whose gradients no test has proven.
+        """Refuses strategies whose gradients no test has proven; warns of slow bf16.
 
         Args:
             stage: "fit", "validate", "test" or "predict".
@@ -110,6 +111,8 @@ class BiEncoder(LightningModule):
                 "that span the ranks; use `auto` on one device or `ddp`."
             )
             raise ValueError(msg)
+        if self.trainer.precision.startswith("bf16"):
+            warn_of_slow_bf16(strategy.root_device)
 
     def on_fit_start(self) -> None:
         """Makes objective and averages ready for the first batch."""

@@ -1,8 +1,8 @@
 """Encodes many texts without gradient: length-sorted, by token budget, in order."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, Protocol, runtime_checkable
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from dr_lightning.models.device import token_budget
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.tokenization import Side
-
-Precision = Literal["32", "bf16"]
-CPU_TOKENS = 2048
-"""Padded tokens a micro-batch of inference on a CPU: its caches hold no more."""
-GPU_TOKENS = 65_536
-"""The same on a GPU: less leaves it waiting."""
 
 
 @runtime_checkable
@@ -32,56 +27,6 @@ class Texts(Protocol):
 
     def take(self, rows: NDArray[np.int64], max_tokens: int) -> Ragged:
         """Some of the texts."""
-
-
-def autocast(
-    device: torch.device, precision: Precision
-) -> AbstractContextManager[object]:
-    """Runs matrix products in bfloat16 where asked; weights stay as they are.
-
-    Args:
-        device: Where the encoder lies.
-        precision: "32" or "bf16".
-    """
-    if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """`auto` = a CUDA device where there is one, else the CPU.
-
-    Args:
-        name: "auto" or what `torch.device` takes.
-    """
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def token_budget(asked: int | None, device: torch.device) -> int:
-    """Padded tokens a micro-batch: as asked, or what suits the device.
-
-    Args:
-        asked: At least 1; null = 2,048 on a CPU, 65,536 elsewhere.
-        device: Where the model lies.
-
-    Raises:
-        ValueError: If `asked` is less than 1.
-
-    Example:
-        >>> token_budget(None, torch.device("cpu"))
-        2048
-    """
-    if asked is None:
-        return CPU_TOKENS if device.type == "cpu" else GPU_TOKENS
-    if asked < 1:
-        msg = (
-            f"batch_tokens must be at least 1, but got {asked}; null takes what suits "
-            "the device."
-        )
-        raise ValueError(msg)
-    return asked
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from dr_lightning.models.encoding import Precision
+from dr_lightning.models.device import Precision, pick_device, warn_of_slow_bf16
 from dr_lightning.models.teachers.answers import Answers, settings
 from dr_lightning.models.teachers.loading import Running, load_model, load_tokenizer
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
@@ -55,6 +55,8 @@ class DecoderReranker(Teacher):
         device: str = "auto",
         trust_remote_code: bool = False,
     ) -> None:
+        if precision == "bf16-true":
+            warn_of_slow_bf16(pick_device(device))
         tokenizer = load_tokenizer(model, trust_remote_code)
         loaded = load_model(
             AutoModelForCausalLM,

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dr_lightning.models.device import Precision, autocast, pick_device
 from dr_lightning.models.encoder import Encoder
-from dr_lightning.models.encoding import Precision, autocast, encode, pick_device
+from dr_lightning.models.encoding import encode
 from dr_lightning.models.fingerprint import encoder_fingerprint
 from dr_lightning.models.teachers.teacher import Teacher
 from dr_lightning.models.teachers.text_cache import TextCache

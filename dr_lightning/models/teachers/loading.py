@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from dr_lightning.models.device import Precision, autocast, pick_device, token_budget
 from dr_lightning.models.encoder import position_limit, quiet_loading
-from dr_lightning.models.encoding import Precision, autocast, pick_device, token_budget
 from dr_lightning.models.weights import locate
 
 SHORTEST = 16  # tokens: a shorter pair says nothing

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dr_lightning.models.encoding import Precision
+from dr_lightning.models.device import Precision
 from dr_lightning.models.teachers.answers import settings
 from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.prompt import Prompt

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dr_lightning.models.encoding import token_budget
+from dr_lightning.models.device import token_budget
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.pair_tokens import PairTokens

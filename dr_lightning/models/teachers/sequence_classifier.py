@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from dr_lightning.models.encoding import Precision
+from dr_lightning.models.device import Precision
 from dr_lightning.models.identity import model_fingerprint
 from dr_lightning.models.teachers.loading import (
     SHORTEST,
