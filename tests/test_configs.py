@@ -175,7 +175,7 @@ def test_every_part_of_a_stage_is_a_value_of_its_key(
     printed = yaml.safe_load(capsys.readouterr().out)[key]
     part = yaml.safe_load(path.read_text("utf-8"))
     assert printed["class_path"].endswith(f".{part['class_path']}")
-    assert part["init_args"].keys() <= printed["init_args"].keys()
+    assert part.get("init_args", {}).keys() <= printed["init_args"].keys()
 
 
 @pytest.mark.parametrize(

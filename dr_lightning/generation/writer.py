@@ -7,18 +7,19 @@ import polars as pl
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
-def check_writer(name: str | None) -> None:
+def check_writer(name: str | None, who: str = "writer") -> None:
     """Refuses a name that cannot stand in ids and file names.
 
     Args:
         name: Of the writer; null = it has none.
+        who: What has the name, for the message.
 
     Raises:
         ValueError: If it has other characters than letters, digits, `-` and `.`.
     """
     if name is not None and not _NAME.fullmatch(name):
         msg = (
-            f"a writer's name must be of letters, digits, - and . and begin with one "
+            f"a {who}'s name must be of letters, digits, - and . and begin with one "
             f"of the first two, but got {name!r}."
         )
         raise ValueError(msg)

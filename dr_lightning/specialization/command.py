@@ -14,6 +14,7 @@ from dr_lightning.specialization.options import Settings, read
 from dr_lightning.specialization.plan import show_plan
 from dr_lightning.specialization.runner import run as run_steps
 from dr_lightning.specialization.steps import build
+from dr_lightning.specialization.teachers import teachers
 from dr_lightning.specialization.writers import writers
 from dr_lightning.steps import commands
 from dr_lightning.training import check_exports, resolve
@@ -55,7 +56,7 @@ def _check_types(settings: Settings) -> None:
 
 def _check_models(settings: Settings) -> None:
     engines = [own["engine"] for own in writers(settings).values()]
-    for part in (settings["teacher"], *engines):
+    for part in (*teachers(settings).values(), *engines):
         model = part.get("init_args", {}).get("model")
         if isinstance(model, str):
             locate(model)

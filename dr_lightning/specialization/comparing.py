@@ -5,6 +5,7 @@ from typing import Any
 
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings, reading
+from dr_lightning.specialization.teachers import step_of, teachers
 from dr_lightning.steps.step import Step, texts
 
 DEPTH = 1000
@@ -42,32 +43,34 @@ def run_of(
     return build_run
 
 
-def asks_teacher(settings: Settings) -> bool:
-    """Whether the teacher ranks the test queries' passages too.
+def ranking_teachers(settings: Settings) -> list[str | None]:
+    """The teachers that rank the test queries' passages too: all, or none.
 
     Args:
         settings: What `options.read` gave.
     """
     test = settings["test"]
-    return test is not None and test["teacher_depth"] > 0
+    asked = test is not None and test["teacher_depth"] > 0
+    return list(teachers(settings)) if asked else []
 
 
-def teacher_run(settings: Settings, layout: Layout) -> Step:
-    """The step in which the teacher ranks the base's first passages.
+def teacher_run(teacher: str | None, settings: Settings, layout: Layout) -> Step:
+    """The step in which a teacher ranks the base's first passages.
 
     Args:
+        teacher: Its name.
         settings: What `options.read` gave.
         layout: Where everything lies.
     """
     queries, _ = layout.judged(tested=True)
     base = layout.evaluation / "base.parquet"
     files = {"candidates": base, "queries": queries, "corpus": layout.corpus}
-    out = layout.evaluation / "teacher.parquet"
-    asked = {key: settings[key] for key in ("teacher", "template")}
+    out = layout.ranking_of(teacher)
+    asked = {"teacher": teachers(settings)[teacher], "template": settings["template"]}
     # All that is asked for is scored: nothing here is a training list.
     depth = {"depth": settings["test"]["teacher_depth"], "fail_fast": False}
     return Step(
-        name="teacher_run",
+        name=step_of("teacher_run", teacher),
         command="score",
         options=asked | depth | texts(files) | {"out": str(out)},
         reads=tuple(files.values()),
@@ -85,9 +88,10 @@ def evaluate(settings: Settings, layout: Layout) -> Step:
     tested = settings["test"] is not None
     queries, qrels = layout.judged(tested)
     files = {"corpus": layout.corpus, "queries": queries, "qrels": qrels}
-    systems = ["base", "specialised"]
-    systems += ["teacher"] if asks_teacher(settings) else []
-    runs = {name: layout.evaluation / f"{name}.parquet" for name in systems}
+    compared = ("base", "specialised")
+    runs = {name: layout.evaluation / f"{name}.parquet" for name in compared}
+    for teacher in ranking_teachers(settings):
+        runs[step_of("teacher", teacher)] = layout.ranking_of(teacher)
     out = layout.evaluation / "comparison"
     title = "test queries" if tested else "synthetic dev queries"
     options = {

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dr_lightning.specialization.teachers import step_of
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -13,12 +15,14 @@ class Layout:
         student: Name of the student's folder in it.
         split: The test split that `ingest` reads; null = a file of test queries.
         writers: Names of the writers beside `llm`.
+        teachers: Names of the teachers beside `teacher`.
     """
 
     work: Path
     student: str
     split: str | None = None
     writers: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = ()
 
     @property
     def ingested(self) -> Path:
@@ -78,15 +82,32 @@ class Layout:
         return self.own / "candidates.parquet"
 
     @property
-    def teacher_scores(self) -> Path:
-        """The teacher's scores of them."""
-        return self.own / "teacher_scores.parquet"
+    def teacher_scores(self) -> list[Path]:
+        """The scores of all teachers, a file a teacher; the first one has no name."""
+        return [self.scores_of(None), *map(self.scores_of, self.teachers)]
+
+    def scores_of(self, teacher: str | None) -> Path:
+        """A teacher's scores of the candidates.
+
+        Args:
+            teacher: Its name; null = the one that `teacher` names.
+        """
+        if teacher is None:
+            return self.own / "teacher_scores.parquet"
+        return self.own / "teacher_scores" / f"{teacher}.parquet"
 
     @property
-    def other_scores(self) -> list[Path]:
-        """Scores of other students' candidates: pairs that need not be scored again."""
-        found = self.work.glob("students/*/teacher_scores.parquet")
-        return sorted(path for path in found if path != self.teacher_scores)
+    def other_students(self) -> list[Path]:
+        """Folders of the other students in the run's folder."""
+        return sorted(path for path in self.own.parent.glob("*") if path != self.own)
+
+    def ranking_of(self, teacher: str | None) -> Path:
+        """A teacher's ranking of the base's first passages.
+
+        Args:
+            teacher: Its name; null = the one that `teacher` names.
+        """
+        return self.evaluation / f"{step_of('teacher', teacher)}.parquet"
 
     @property
     def lists(self) -> Path:

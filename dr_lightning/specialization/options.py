@@ -133,6 +133,8 @@ class Specialize:
         work: The folder of everything that is made.
         student: The model to specialise.
         teacher: The model that judges candidates.
+        more_teachers: Further teachers by name, such as `{bm25: BM25Score}`: each
+            scores all candidates, without fail-fast, and `curate` averages them.
         llm: What writes the queries; `Extractive` needs no model.
         more_queries: Further writers by name, such as `{rules: {llm: Extractive}}`
             beside a chat model. Their queries go on together with those of `llm`; a
@@ -154,6 +156,7 @@ class Specialize:
     student: Encoder
     teacher: Teacher
     llm: Engine
+    more_teachers: dict[str, Teacher] | None = None
     more_queries: dict[str, Writer] | None = None
     budget: Budget | None = None
     test: TestSet | None = None
@@ -211,6 +214,8 @@ def read(args: Sequence[str]) -> Settings:
             json.dumps(vars(TestSet(**settings["test"])), default=str)
         )
     _check_writers(settings)
+    for name in settings["more_teachers"] or {}:
+        check_writer(name, "teacher")
     _check_depth(settings)
     return settings
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.probe import PASSAGES, Rates, WriterRates, probe
 from dr_lightning.specialization.steps import build, layout_of, names
+from dr_lightning.specialization.teachers import step_of
 from dr_lightning.specialization.writers import writers
 from dr_lightning.steps import records
 from dr_lightning.steps.step import Step
@@ -87,6 +88,8 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
     }
     queries = sum(asked.values())
     pairs = queries * min(budget["candidates"], rates.passages)
+    alone = settings["score"]["fail_fast"] and len(rates.pair_seconds) == 1
+    spared = ", less what fail-fast saves" if alone else ""
     shown = budget["epochs"] * queries * _list_length(settings)
     encode = rates.passages * rates.encode_seconds
     judged = rates.test_queries * (test or {}).get("teacher_depth", 0)
@@ -95,18 +98,22 @@ def estimate(settings: Settings, rates: Rates) -> dict[str, Cost]:
         "deduplicate": Cost(f"{rates.unique:,} passages left to write for", 0.0),
         **{name: _writing(n, rates.writers[name]) for name, n in asked.items()},
         "retrieve": Cost(f"{rates.passages:,} passages to encode", encode),
-        "score": Cost(
-            f"{pairs:,} pairs, less what fail-fast saves", pairs * rates.pair_seconds
-        ),
+        **{
+            step_of("score", teacher): Cost(f"{pairs:,} pairs{spared}", pairs * seconds)
+            for teacher, seconds in rates.pair_seconds.items()
+        },
         "fit": Cost(
             f"{shown:,} list slots in {budget['epochs']} epochs",
             TRAINING * shown * rates.encode_seconds,
         ),
         "base_run": Cost(f"{rates.passages:,} passages to encode", encode),
         "specialised_run": Cost(f"{rates.passages:,} passages to encode", encode),
-        "teacher_run": Cost(
-            f"{judged:,} pairs of test queries", judged * rates.pair_seconds
-        ),
+        **{
+            step_of("teacher_run", teacher): Cost(
+                f"{judged:,} pairs of test queries", judged * seconds
+            )
+            for teacher, seconds in rates.pair_seconds.items()
+        },
     }
 
 

@@ -14,6 +14,7 @@ from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.loading import load_student
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.steps import build, layout_of
+from dr_lightning.specialization.teachers import step_of, teachers
 from dr_lightning.specialization.writers import writers
 from dr_lightning.steps import commands
 
@@ -65,7 +66,7 @@ class Rates:
         test_queries: Queries of the test set; 0 without one.
         writers: What a query takes, by the writer's step.
         encode_seconds: Seconds the student takes for a passage.
-        pair_seconds: Seconds the teacher takes for a pair.
+        pair_seconds: Seconds each teacher takes for a pair, by its name.
     """
 
     passages: int
@@ -73,7 +74,7 @@ class Rates:
     test_queries: int
     writers: Mapping[str, WriterRates]
     encode_seconds: float
-    pair_seconds: float
+    pair_seconds: Mapping[str | None, float]
 
 
 def probe(settings: Settings, folder: Path) -> Rates:
@@ -93,18 +94,18 @@ def probe(settings: Settings, folder: Path) -> Rates:
     unique = artefacts.read_manifest(layout_of(whole).dropped)["counts"]["written"]
     few = _few(whole, _sample(corpus, folder), folder)
     writing = writers(settings)
-    for name in ("ingest", "deduplicate", *writing, "retrieve", "score"):
+    scoring = {one: step_of("score", one) for one in teachers(settings)}
+    for name in ("ingest", "deduplicate", *writing, "retrieve", *scoring.values()):
         _run(name, few)
     made = layout_of(few)
     written = zip(writing.items(), made.queries, strict=True)
-    scored = artefacts.read_manifest(made.teacher_scores)["extra"]
     return Rates(
         passages=_rows(corpus, schemas.CORPUS),
         unique=int(unique),
         test_queries=_test_queries(whole),
         writers={name: WriterRates.of(p, own["types"]) for (name, own), p in written},
         encode_seconds=_encode_seconds(settings, made, folder),
-        pair_seconds=1 / scored["pairs_per_second"],
+        pair_seconds={one: _pair_seconds(made.scores_of(one)) for one in scoring},
     )
 
 
@@ -158,6 +159,10 @@ def _run(name: str, settings: Settings) -> None:
     step = build(name, settings)
     config = commands.write_yaml(step, layout_of(settings).steps(step.shared))
     commands.run(step, config, quiet=True)
+
+
+def _pair_seconds(scores: Path) -> float:
+    return 1 / float(artefacts.read_manifest(scores)["extra"]["pairs_per_second"])
 
 
 def _encode_seconds(settings: Settings, made: Layout, folder: Path) -> float:

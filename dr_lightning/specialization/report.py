@@ -83,9 +83,9 @@ def _comparison(
     yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
     if test is not None and "teacher" in systems:
         yield (
-            f"The teacher re-ranks the base's first {test['teacher_depth']} passages "
+            f"A teacher re-ranks the base's first {test['teacher_depth']} passages "
             "and has no others: measures that look deeper say little of it. It bounds "
-            "the student."
+            "the student; of several, the mean that taught is not in the table."
         )
     yield ""
 

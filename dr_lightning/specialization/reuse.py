@@ -21,11 +21,16 @@ def reusable(step: Step, layout: Layout) -> list[Path]:
     if not all(path.exists() for path in step.reads):
         return []
     wanted = expected(step, layout.work)
-    return [path for path in layout.other_scores if _holds(path, wanted)]
+    scores = step.products[0].relative_to(layout.own)
+    return [
+        folder / scores
+        for folder in layout.other_students
+        if (folder / scores).exists()
+        and _holds(Record.load(folder / "steps" / f"{step.name}.json"), wanted)
+    ]
 
 
-def _holds(scores: Path, wanted: Record) -> bool:
-    found = Record.load(scores.parent / "steps" / "score.json")
+def _holds(found: Record | None, wanted: Record) -> bool:
     if found is None or not found.products or found.release != wanted.release:
         return False
     old, new = _shared(found), _shared(wanted)

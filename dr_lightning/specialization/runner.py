@@ -1,8 +1,8 @@
 """Runs the steps that are not finished, in order, and records what they made."""
 
 import logging
+from pkgutil import resolve_name
 
-from dr_lightning.generation.engines.extractive import Extractive
 from dr_lightning.specialization.options import Settings
 from dr_lightning.specialization.report import write_report
 from dr_lightning.specialization.steps import build, layout_of, names
@@ -44,7 +44,7 @@ def _warn_of_rules(settings: Settings) -> None:
     rules = [
         name
         for name, writer in writers(settings).items()
-        if writer["engine"]["class_path"].rpartition(".")[2] == Extractive.__name__
+        if getattr(resolve_name(writer["engine"]["class_path"]), "extracts", False)
     ]
     if rules and settings["retrieve"]["source_depth"] != 1:
         logger.warning(

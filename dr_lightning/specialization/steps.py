@@ -1,6 +1,6 @@
 """The steps of `specialize`, in order, as they follow from its settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -12,6 +12,7 @@ from dr_lightning.specialization import comparing
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings, reading
 from dr_lightning.specialization.reuse import reusable
+from dr_lightning.specialization.teachers import step_of, teachers
 from dr_lightning.specialization.writers import writers
 from dr_lightning.steps.step import Step, texts
 
@@ -26,8 +27,8 @@ def layout_of(settings: Settings) -> Layout:
     """
     name = settings["name"] or _own_name(settings["student"])
     split = (settings["test"] or {}).get("split")
-    further = tuple(settings["more_queries"] or ())
-    return Layout(Path(settings["work"]), name, split, further)
+    further = [tuple(settings[key] or ()) for key in ("more_queries", "more_teachers")]
+    return Layout(Path(settings["work"]), name, split, *further)
 
 
 def _own_name(student: dict[str, Any]) -> str:
@@ -42,8 +43,7 @@ def names(settings: Settings) -> list[str]:
     Args:
         settings: What `options.read` gave.
     """
-    asked = comparing.asks_teacher(settings)
-    return [name for name in _builders(settings) if asked or name != "teacher_run"]
+    return list(_builders(settings))
 
 
 def build(name: str, settings: Settings) -> Step:
@@ -113,17 +113,20 @@ def _retrieve(settings: Settings, layout: Layout) -> Step:
     )
 
 
-def _score(settings: Settings, layout: Layout) -> Step:
+def _score(teacher: str | None, settings: Settings, layout: Layout) -> Step:
     files = {"candidates": layout.candidates, "corpus": layout.training_corpus}
-    asked = {key: settings[key] for key in ("teacher", "template")}
-    asked |= _queries(layout) | {"out": str(layout.teacher_scores)}
-    depth = {"depth": settings["budget"]["candidates"]}
+    out = layout.scores_of(teacher)
+    asked = {"teacher": teachers(settings)[teacher], "template": settings["template"]}
+    asked |= _queries(layout) | {"out": str(out)}
+    asked |= {"depth": settings["budget"]["candidates"]}
+    # What one teacher gives up, the mean of several may put first.
+    alone = settings["score"]["fail_fast"] and len(teachers(settings)) == 1
     step = Step(
-        name="score",
+        name=step_of("score", teacher),
         command="score",
-        options=settings["score"] | asked | depth | texts(files),
+        options=settings["score"] | asked | texts(files) | {"fail_fast": alone},
         reads=(*files.values(), *layout.queries),
-        products=(layout.teacher_scores,),
+        products=(out,),
     )
     known = ",".join(map(str, reusable(step, layout)))
     return replace(step, extra=(f"--reuse=[{known}]",)) if known else step
@@ -131,19 +134,22 @@ def _score(settings: Settings, layout: Layout) -> Step:
 
 def _queries(layout: Layout) -> dict[str, Any]:
     """The option of the stages that take the queries of all writers."""
-    paths = [str(path) for path in layout.queries]
-    return {"queries": paths if len(paths) > 1 else paths[0]}
+    return {"queries": _one_or_all(layout.queries)}
+
+
+def _one_or_all(files: Sequence[Path]) -> str | list[str]:
+    return str(files[0]) if len(files) == 1 else [str(path) for path in files]
 
 
 def _curate(settings: Settings, layout: Layout) -> Step:
-    scores = {"teacher_scores": layout.teacher_scores}
+    scores = {"teacher_scores": _one_or_all(layout.teacher_scores)}
     asked = _queries(layout) | {"out": str(layout.lists)}
     made = ("train", "dev", "dev_queries", "dev_qrels")
     return Step(
         name="curate",
         command="curate",
-        options=settings["curate"] | texts(scores) | asked,
-        reads=(*layout.queries, layout.teacher_scores),
+        options=settings["curate"] | scores | asked,
+        reads=(*layout.queries, *layout.teacher_scores),
         products=tuple(layout.lists / f"{name}.parquet" for name in made),
     )
 
@@ -186,19 +192,28 @@ _UP_TO_QUERIES: dict[str, Builder] = {
     "ingest": _ingest,
     "deduplicate": _deduplicate,
 }
-_FROM_QUERIES: dict[str, Builder] = {
-    "retrieve": _retrieve,
-    "score": _score,
+_FROM_SCORES: dict[str, Builder] = {
     "curate": _curate,
     "fit": _fit,
     "base_run": comparing.run_of("base", comparing.student),
     "specialised_run": comparing.run_of("specialised", comparing.specialised),
-    "teacher_run": comparing.teacher_run,
-    "evaluate": comparing.evaluate,
 }
 
 
 def _builders(settings: Settings) -> dict[str, Builder]:
     """What builds each step, in order."""
     generate = {name: partial(_generate, name) for name in writers(settings)}
-    return _UP_TO_QUERIES | generate | _FROM_QUERIES
+    score = {step_of("score", one): partial(_score, one) for one in teachers(settings)}
+    rank = {
+        step_of("teacher_run", one): partial(comparing.teacher_run, one)
+        for one in comparing.ranking_teachers(settings)
+    }
+    return (
+        _UP_TO_QUERIES
+        | generate
+        | {"retrieve": _retrieve}
+        | score
+        | _FROM_SCORES
+        | rank
+        | {"evaluate": comparing.evaluate}
+    )

@@ -11,7 +11,7 @@ from dr_lightning import artefacts, schemas
 # Imported with all teachers, so that their bare names work on the command line.
 from dr_lightning.candidates.bm25_score import BM25Score as BM25Score
 from dr_lightning.inputs import as_list, named, read_queries
-from dr_lightning.models.teachers import Teacher
+from dr_lightning.models.teachers import ReadsCorpus, Teacher
 from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.scoring.lists import CandidateLists, candidate_lists, relevant_ids
 from dr_lightning.scoring.quality import MEASURE, compare_rankings, without_sources
@@ -100,6 +100,8 @@ def score(
     shaping = settings | _fingerprints(inputs, add_relevant)
     known = read_known(earlier, teacher.fingerprint, shaping)
     key = settings_key(shaping | {"teacher": teacher.fingerprint})
+    if isinstance(teacher, ReadsCorpus):
+        teacher.read_corpus(corpus, template)
     parts = Parts(
         out.with_name(f"{out.stem}.parts"), key, len(work.lists), part_queries
     )

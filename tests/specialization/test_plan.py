@@ -1,5 +1,7 @@
 """The estimate of a plan, from rates that are easy to multiply."""
 
+from dataclasses import replace
+
 import pytest
 
 from dr_lightning.specialization.options import read
@@ -16,7 +18,7 @@ RATES = Rates(
         "generate_rules": WriterRates(2, 0, 0, query_seconds=0.001),
     },
     encode_seconds=0.1,
-    pair_seconds=0.05,
+    pair_seconds={None: 0.05},
 )
 
 
@@ -51,3 +53,13 @@ def test_the_teacher_s_bound_is_counted_where_it_is_asked(configure: Configure) 
     options = ["--test.split", "test", "--test.teacher_depth", "20"]
     settings = read(["--config", str(configure()), *options])
     assert estimate(settings, RATES)["teacher_run"].seconds == 10 * 20 * 0.05
+
+
+def test_every_teacher_scores_all_pairs(configure: Configure) -> None:
+    settings = read(["--config", str(configure(score={"fail_fast": True}))])
+    assert "fail-fast" in estimate(settings, RATES)["score"].work
+    two = replace(RATES, pair_seconds={None: 0.05, "bm25": 0.001})
+    costs = estimate(settings, two)
+    assert costs["score"].work == costs["score_bm25"].work == "360 pairs"
+    assert costs["score"].seconds == 360 * 0.05
+    assert costs["score_bm25"].seconds == 360 * 0.001

@@ -151,7 +151,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_artefacts(
 
 
 @pytest.mark.slow
-def test_with_a_test_set_the_report_has_the_teacher(
+def test_with_a_test_set_the_report_has_all_teachers(
     configure: Configure, tmp_path: Path
 ) -> None:
     queries = [{"_id": f"t{n}", "text": f"oldest {s}"} for n, s in enumerate("ab")]
@@ -166,16 +166,21 @@ def test_with_a_test_set_the_report_has_the_teacher(
         "qrels": str(tmp_path / "qrels.tsv"),
         "teacher_depth": 5,
     }
-    told = finish(configure(test=test))
-    assert "teacher_run" in ran(told)
+    more = {"bm25": {"class_path": "BM25Score"}}
+    told = finish(configure(test=test, more_teachers=more))
+    assert {"score_bm25", "teacher_run", "teacher_run_bm25"} <= set(ran(told))
     own = tmp_path / "work" / "students" / STUDENT
     report = (own / "report.md").read_text("utf-8")
     assert "| teacher |" in report
+    assert "| teacher_bm25 |" in report
     assert "(2 test queries)" in report
     assert "base's first 5 passages" in report
     assert "base in nDCG@10" in report
-    scored = pl.read_parquet(own / "evaluation" / "teacher.parquet")
-    assert scored["passage_id"].list.len().to_list() == [5, 5]
+    for name in ("teacher", "teacher_bm25"):
+        scored = pl.read_parquet(own / "evaluation" / f"{name}.parquet")
+        assert scored["passage_id"].list.len().to_list() == [5, 5]
+    curated = artefacts.read_manifest(own / "training_lists" / "train.parquet")
+    assert {"teacher_scores_1", "teacher_scores_2"} <= curated["inputs"].keys()
 
 
 @pytest.mark.slow

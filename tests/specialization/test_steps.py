@@ -108,6 +108,40 @@ def test_the_name_of_a_writer_may_stand_in_files(configure: Configure) -> None:
         read(["--config", str(config)])
 
 
+def test_each_teacher_has_a_step_and_a_file_and_curate_reads_all(
+    configure: Configure,
+) -> None:
+    more = {"bm25": {"class_path": "BM25Score"}}
+    asked = ["--test.split=test", "--score.fail_fast=true"]
+    settings = read(["--config", str(configure(more_teachers=more)), *asked])
+    own = layout_of(settings).own
+    known = names(settings)
+    assert known[4:7] == ["score", "score_bm25", "curate"]
+    assert known[-3:] == ["teacher_run", "teacher_run_bm25", "evaluate"]
+    first, second = (build(name, settings) for name in known[4:6])
+    assert first.products == (own / "teacher_scores.parquet",)
+    assert second.products == (own / "teacher_scores" / "bm25.parquet",)
+    assert second.options["teacher"]["class_path"].endswith("BM25Score")
+    # The mean may put first what one of the two gives up.
+    assert not first.options["fail_fast"]
+    assert not second.options["fail_fast"]
+    curate = build("curate", settings)
+    files = [str(step.products[0]) for step in (first, second)]
+    assert curate.options["teacher_scores"] == files
+    assert set(files) <= set(map(str, curate.reads))
+    runs = build("evaluate", settings).options["runs"]
+    assert [run.partition("=")[0] for run in runs][2:] == ["teacher", "teacher_bm25"]
+    # One teacher may give queries up.
+    settings = read(["--config", str(configure()), "--score.fail_fast=true"])
+    assert build("score", settings).options["fail_fast"]
+
+
+def test_the_name_of_a_teacher_may_stand_in_files(configure: Configure) -> None:
+    config = configure(more_teachers={"my_bm25": {"class_path": "BM25Score"}})
+    with pytest.raises(ValueError, match=r"a teacher's name must .*'my_bm25'"):
+        read(["--config", str(config)])
+
+
 @pytest.mark.parametrize(
     ("options", "warned"),
     [

@@ -16,7 +16,7 @@ PARTS = sorted((Path(__file__).parents[2] / "configs" / "teacher").glob("*.yaml"
 def options(part: str, folder: Path, classifier: Path, encoder: Path) -> list[str]:
     """What gives a part its tiny model."""
     if part == "bm25_score":
-        return [f"--teacher.corpus={folder / 'corpus.parquet'}"]
+        return []
     if part == "encoder_score":
         return [f"--teacher.encoder.backbone={encoder}", "--teacher.batch_tokens=1024"]
     makers: dict[str, Callable[[Path], Path]] = {

@@ -5,7 +5,7 @@ from dr_lightning.models.teachers.encoder_score import EncoderScore
 from dr_lightning.models.teachers.monot5 import MonoT5
 from dr_lightning.models.teachers.rankt5 import RankT5
 from dr_lightning.models.teachers.sequence_classifier import SequenceClassifier
-from dr_lightning.models.teachers.teacher import Teacher
+from dr_lightning.models.teachers.teacher import ReadsCorpus, Teacher
 from dr_lightning.models.teachers.vllm_score import VLLMScore
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "EncoderScore",
     "MonoT5",
     "RankT5",
+    "ReadsCorpus",
     "SequenceClassifier",
     "Teacher",
     "VLLMScore",

@@ -1,7 +1,8 @@
 """What the `score` stage asks of a teacher; plug in your own by class path."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,4 +41,17 @@ class Teacher(Protocol):
 
         Returns:
             Raw logits in the order of `pairs`, `(pairs,)`.
+        """
+
+
+@runtime_checkable
+class ReadsCorpus(Protocol):
+    """A teacher whose scores depend on the whole corpus, such as BM25's."""
+
+    def read_corpus(self, corpus: Path, template: str) -> None:
+        """Looks at the corpus, once, before any pair is scored.
+
+        Args:
+            corpus: The corpus artefact; every passage to score is in it.
+            template: Joins title and text of a passage.
         """
