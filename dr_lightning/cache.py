@@ -1,4 +1,4 @@
-"""Where things are kept that can be made again: token stores, digests."""
+"""Where things are kept that can be made again: token stores, embeddings, digests."""
 
 import os
 from pathlib import Path

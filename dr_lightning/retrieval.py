@@ -58,19 +58,31 @@ class Retriever:
                 all.
             label: Text of the progress bar.
         """
+        self.search.index(self.embed_passages(passages, rows, label))
+
+    def embed_passages(
+        self,
+        passages: Texts,
+        rows: NDArray[np.int64] | None = None,
+        label: str = "encode passages",
+        out: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Encodes a corpus.
+
+        Args:
+            passages: Token ids of the corpus.
+            rows: The part of it that is encoded; null = all.
+            label: Text of the progress bar.
+            out: Where the embeddings go; null = a new array.
+
+        Returns:
+            Embeddings, `(rows, dim)`.
+        """
         device = pick_device(self.encoding.device)
         self.encoder.to(device)
+        tokens = self.encoding.batch_tokens
         with autocast(device, self.encoding.precision):
-            self.search.index(
-                encode(
-                    self.encoder,
-                    passages,
-                    "passage",
-                    rows,
-                    batch_tokens=self.encoding.batch_tokens,
-                    label=label,
-                )
-            )
+            return encode(self.encoder, passages, "passage", rows, tokens, out, label)
 
     def top(self, queries: Texts, depth: int) -> TopK:
         """The best passages of each query.

@@ -29,7 +29,7 @@ FLOORS = [
     {"analysis", "curation", "trec"},
     {"models", "sources"},
     {"data", "export", "generation", "retrieval", "scoring"},
-    {"candidates"},
+    {"candidates", "embeddings"},
     {"callbacks", "stages"},
     {"training"},
     {"steps"},

@@ -1,10 +1,13 @@
 """`retrieve`, `search` and `evaluate` on tiny data, through the command line."""
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.cli import main
@@ -142,6 +145,58 @@ def test_search_shows_ranks_scores_and_texts(
     assert "river north" in shown
     assert " 2 " in shown
     assert " 3 " not in shown
+
+
+def test_search_encodes_a_corpus_once_for_a_model(
+    tiny: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    corpus, cache = tmp_path / "corpus.parquet", tmp_path / "cache"
+    shutil.copy(tiny / "corpus.parquet", corpus)
+    command = ["search", "river north", f"--corpus={corpus}", f"--cache={cache}"]
+
+    def search(model: Path, *options: str) -> tuple[str, bool]:
+        caplog.clear()
+        main([*command, "--model", str(model), *options])
+        shown = capsys.readouterr().out.partition("┏")[2]
+        return shown, "embedded 40 passages" in caplog.text
+
+    first, encoded = search(model)
+    assert encoded
+    assert search(model) == (first, False)
+    assert search(model, "--keep=false") == (first, False)
+    (kept,) = (cache / "embeddings").iterdir()
+    assert np.load(kept).shape[0] == 40
+
+    # Another template, another corpus, other weights: never what was kept.
+    assert search(model, "--template={text}")[1]
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    weights = load_file(other / "model.safetensors")
+    name = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    save_file(weights | {name: weights[name] * 1.1}, other / "model.safetensors")
+    assert search(other)[1]
+    rows = pl.read_parquet(corpus).with_columns(text=pl.col("text") + " now")
+    rows.write_parquet(corpus)
+    assert search(model)[1]
+    assert len(list((cache / "embeddings").iterdir())) == 4
+
+
+def test_a_search_that_was_stopped_keeps_nothing(
+    tiny: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dr_lightning.retrieval.encode", stop)
+    corpus, cache = tiny / "corpus.parquet", tmp_path / "cache"
+    options = [f"--corpus={corpus}", f"--model={model}", f"--cache={cache}"]
+    with pytest.raises(KeyboardInterrupt):
+        main(["search", "river north", *options])
+    assert not list((cache / "embeddings").iterdir())
 
 
 def evaluation(tiny: Path, *options: str) -> None:
