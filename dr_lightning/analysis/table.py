@@ -1,14 +1,20 @@
 """A table of texts, for a terminal and for markdown."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
 #: What markdown would not take for text.
 _MEANS = re.compile(r"\||<(?=[a-zA-Z/!?])")
+
+LONGEST_WORD = 20
+NARROW = 120
+_CELLS = {" / ": "/", " (": "\n(", " > ": "\n> "}
+_HEADS = {" / ": "/\n", " (": "\n(", " in ": "\nin "}
 
 
 @dataclass(frozen=True)
@@ -33,23 +39,39 @@ class Table:
         """Lines of the table alone, without title and note."""
         return markdown(self.columns, self.rows, self.texts)
 
-    def rich(self) -> RichTable:
-        """For a terminal."""
+    def rich(self, width: int) -> RichTable:
+        """For a terminal.
+
+        Args:
+            width: Columns of the terminal; in fewer than 120 intervals and heads are
+                broken where a reader would, and 80 are enough for the tables here.
+        """
+        heads, breaks = (_HEADS, _CELLS) if width < NARROW else ({}, {})
         table = RichTable(
             title=escape(self.title),
             caption=escape(self.note) or None,
             title_justify="left",
             caption_justify="left",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
         )
         for number, column in enumerate(self.columns):
             table.add_column(
-                escape(column),
+                escape(_broken(column, heads)),
                 justify="left" if number < self.texts else "right",
                 overflow="fold",
+                min_width=self._longest_word() if number == 0 else None,
             )
         for row in self.rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*(escape(_broken(cell, breaks)) for cell in row))
         return table
+
+    def _longest_word(self) -> int:
+        """Of the first column, in characters; names longer than that are broken."""
+        words = " ".join(row[0] for row in self.rows).split()
+        return min(max(map(len, words), default=0), LONGEST_WORD)
 
 
 def markdown(
@@ -72,6 +94,12 @@ def markdown(
     yield _line(columns)
     yield "|" + "---|" * texts + "---:|" * (len(columns) - texts)
     yield from map(_line, rows)
+
+
+def _broken(text: str, breaks: Mapping[str, str]) -> str:
+    for place, mended in breaks.items():
+        text = text.replace(place, mended)
+    return text
 
 
 def _line(cells: Sequence[str]) -> str:

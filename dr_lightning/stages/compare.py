@@ -31,9 +31,10 @@ def compare(
     rows = comparison.compare(found)
     console = Console(file=sys.stdout)
     for collection in dict.fromkeys(row.collection for row in rows):
-        console.print(tables.effectiveness(found, rows, collection).rich())
+        table = tables.effectiveness(found, rows, collection)
+        console.print(table.rich(console.width), "")
     if claims:
-        console.print(tables.family(claims, found.measure).rich())
+        console.print(tables.family(claims, found.measure).rich(console.width), "")
     notes = [*results.notes, tables.HOW_TO_READ]
     for note in notes if claims else [*notes, tables.NO_FAMILY]:
         console.print(note, markup=False, highlight=False)
