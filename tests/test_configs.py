@@ -11,6 +11,7 @@ import yaml
 from lightning.pytorch import Trainer
 
 from dr_lightning.cli import main
+from dr_lightning.sweep.cells import cells
 from tests.tiny_data import write_tiny
 from tests.tiny_options import ON_CPU, as_options, tiny_options
 
@@ -132,6 +133,26 @@ def test_a_command_s_config_is_run_by_it(path: Path) -> None:
     command = COMMANDS.get(path.parent.name, named)
     given = f"{command} --config {path.relative_to(ROOT)}"
     assert header(path)["run"].startswith(f"python -m dr_lightning {given}")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(CONFIGS.glob("experiment/findings/*.yaml")), ids=lambda p: p.stem
+)
+def test_every_cell_of_a_sweep_is_a_config_of_fit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = {"options": {}} | yaml.safe_load(path.read_text("utf-8"))
+    settings["seeds"] = [13]
+    made = cells(settings)
+    assert [cell.name for cell in made] == list(settings["cells"])
+    bodies = [
+        cell.config | {"trainer": cell.config["trainer"] | {"logger": None}}
+        for cell in made
+    ]
+    assert all(bodies.count(body) == 1 for body in bodies), "two cells are the same"
+    claimed = {name for claim in settings.get("family", []) for name in claim.split()}
+    assert claimed <= {*settings["cells"], "base", ">"}
 
 
 @each_yaml
