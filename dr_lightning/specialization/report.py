@@ -82,10 +82,15 @@ def _comparison(
     yield from markdown(["system", *titles], rows)
     yield from ("", "Interval: bootstrap over queries. p: paired randomisation test.")
     if test is not None and "teacher" in systems:
+        several = any(name.startswith("teacher_") for name in systems)
         yield (
             f"A teacher re-ranks the base's first {test['teacher_depth']} passages "
-            "and has no others: measures that look deeper say little of it. It bounds "
-            "the student; of several, the mean that taught is not in the table."
+            "and has no others: measures that look deeper say little of it. "
+            + (
+                "What taught is the mean of several, which is not in the table."
+                if several
+                else "It bounds the student."
+            )
         )
     yield ""
 
