@@ -19,6 +19,7 @@ FLOORS = [
         "metrics",
         "objectives",
         "parts",
+        "progress",
         "schemas",
         "search",
         "texts",

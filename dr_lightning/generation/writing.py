@@ -2,17 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from dr_lightning.generation.drops import CleaningRules
 from dr_lightning.generation.engine import Answer, Request
 from dr_lightning.generation.meter import Counts, Meter
 from dr_lightning.generation.work import Work
 from dr_lightning.parts import Parts, Shard
+from dr_lightning.progress import follow
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +31,13 @@ def write_parts(work: Work, parts: Parts, worker: Shard, rules: CleaningRules) -
     if not todo:
         return
     work.engine.prepare(work.corpus)
-    with _bar(total) as show:
+    with follow("generate", total, "queries") as show:
         meter = Meter(total)
 
         def hear(request: Request, answer: Answer) -> None:
             _, reason = work.judge(request.query_type, request.passage, answer, rules)
             meter.hear(Counts(1, answer.tokens, int(reason is not None)))
-            show(meter)
+            show(meter.counts.queries, meter.told())
 
         for rows in todo:
             start = time.perf_counter()
@@ -49,24 +45,4 @@ def write_parts(work: Work, parts: Parts, worker: Shard, rules: CleaningRules) -
             parts.write(rows, answers, {"seconds": time.perf_counter() - start})
             dropped = work.cleaned(answers, rules)["reason"].count()
             meter.settle(Counts(len(rows), int(answers["tokens"].sum()), dropped))
-            show(meter)
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[Meter], None]]:
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} queries:"),
-        TextColumn("{task.fields[told]}"),
-    )
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    bar = Progress(*columns, console=console, transient=True, disable=quiet)
-    with bar as progress:
-        task = progress.add_task("generate", total=total, told="")
-
-        def show(meter: Meter) -> None:
-            done, told = meter.counts.queries, meter.told()
-            progress.update(task, completed=done, told=told)
-
-        yield show
+            show(meter.counts.queries, meter.told())

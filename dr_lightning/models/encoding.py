@@ -1,20 +1,19 @@
 """Encodes many texts without gradient: length-sorted, by token budget, in order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from dr_lightning.models.device import token_budget
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.micro_batch import micro_batches
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.tokenization import Side
+from dr_lightning.progress import Show, follow
 
 
 @runtime_checkable
@@ -52,7 +51,7 @@ def encode(
         batch_tokens: Padded tokens a micro-batch; null = what suits the device.
         out: Where the embeddings go, `(rows, dim)`, such as a memory-mapped file; null
             = a new array.
-        label: Text of a progress bar; null = no bar.
+        label: Names the work while it goes on; null = nothing is shown.
 
     Returns:
         Embeddings, `(rows, dim)`.
@@ -62,12 +61,14 @@ def encode(
     if out is None:
         out = np.empty((len(rows), encoder.dim), dtype=np.float32)
     lengths = np.minimum(texts.lengths[rows], framing.max_tokens) + framing.overhead
-    with _evaluation(encoder), _bar(label, len(rows)) as advance:
+    done = 0
+    with _evaluation(encoder), _followed(label, len(rows)) as show:
         for part in micro_batches(lengths, token_budget(batch_tokens, encoder.device)):
             some = texts.take(rows[part], framing.max_tokens).to(encoder.device)
             embedding = encoder(*some.pad(np.arange(len(part)), framing))
             out[part] = embedding.float().cpu().numpy()
-            advance(len(part))
+            done += len(part)
+            show(done)
     return out
 
 
@@ -82,12 +83,9 @@ def _evaluation(encoder: Encoder) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(label: str | None, total: int) -> Iterator[Callable[[int], None]]:
+def _followed(label: str | None, total: int) -> Iterator[Show]:
     if label is None:
-        yield lambda _: None
+        yield lambda *_: None
         return
-    console = Console()
-    quiet = not console.is_terminal
-    with Progress(console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task(label, total=total)
-        yield lambda done: progress.advance(task, done)
+    with follow(label, total, "texts") as show:
+        yield show

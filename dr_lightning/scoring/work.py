@@ -1,15 +1,12 @@
 """Scores part after part, with a bar that tells how far it is."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import polars as pl
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dr_lightning.models.teachers import Teacher
 from dr_lightning.parts import Parts, Shard
+from dr_lightning.progress import follow
 from dr_lightning.scoring.lists import CandidateLists, count_pairs
 from dr_lightning.scoring.pairs import score_lists
 
@@ -41,14 +38,20 @@ def score_parts(
     total = sum(count_pairs(part) for part in slices.values())
     done = len(parts.ranges()[worker.index - 1 :: worker.of]) - len(todo)
     logger.info("score: %d pairs to score, %d parts done before", total, done)
-    with _bar(total) as settle:
-        settled = 0
+    with follow("score", total, "pairs") as show:
+        settled = begun = 0
+
+        def settle(more: int) -> None:
+            nonlocal begun
+            begun += more
+            show(settled + begun)
+
         for rows, part in slices.items():
             scored = score_lists(teacher, part, work.passages, fail_fast, known, settle)
             parts.write(rows, scored.lists, scored.amounts)
             # Pairs that were given up, known or double are settled now.
-            settled += count_pairs(part)
-            settle(0, settled)
+            settled, begun = settled + count_pairs(part), 0
+            show(settled)
 
 
 def count_work(work: CandidateLists, parts: Parts) -> dict[str, int]:
@@ -71,25 +74,3 @@ def count_work(work: CandidateLists, parts: Parts) -> dict[str, int]:
         "pairs_reused": int(amounts["reused"]),
         "sources_not_among_candidates": work.lost_sources,
     }
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[..., None]]:
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} pairs, left"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    bar = Progress(*columns, console=console, transient=True, disable=quiet)
-    with bar as progress:
-        task = progress.add_task("score", total=total)
-
-        def settle(more: int, completed: int | None = None) -> None:
-            if completed is None:
-                progress.advance(task, more)
-            else:
-                progress.update(task, completed=completed)
-
-        yield settle
