@@ -36,6 +36,28 @@ def locate(name: str) -> str:
     return str(Path(name).expanduser()) if local else name
 
 
+def check_there(name: str) -> None:
+    """Looks for a model's configuration, of a hub name too: its weights may wait.
+
+    Args:
+        name: As `locate` takes it.
+
+    Raises:
+        ValueError: If there is none, or the hub cannot be reached.
+    """
+    from transformers.utils.hub import cached_file  # heavy
+
+    try:
+        cached_file(locate(name), "config.json")
+    except OSError as error:
+        why = str(error).splitlines()[0].rstrip(".")
+        msg = (
+            f"model {name!r}: {why}. Give a model folder, or a hub name like "
+            "'BAAI/bge-base-en-v1.5' and a way to the hub."
+        )
+        raise ValueError(msg) from None
+
+
 def _inside_package(name: str) -> Path:
     package, _, folder = name.removeprefix(PACKAGE).partition("/")
     spec = find_spec(package)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from dr_lightning.generation.engine import Engine
 from dr_lightning.generation.prompts import make_prompts
 from dr_lightning.generation.query_type import built_in_types, load_query_types
-from dr_lightning.models.weights import locate
+from dr_lightning.models.weights import check_there
 from dr_lightning.specialization.loading import instantiate, load_student
 from dr_lightning.specialization.options import Settings, read
 from dr_lightning.specialization.plan import show_plan
@@ -57,9 +57,10 @@ def _check_types(settings: Settings) -> None:
 def _check_models(settings: Settings) -> None:
     engines = [own["engine"] for own in writers(settings).values()]
     for part in (*teachers(settings).values(), *engines):
-        model = part.get("init_args", {}).get("model")
-        if isinstance(model, str):
-            locate(model)
+        given = part.get("init_args", {})
+        # An endpoint's model is a name that the endpoint alone knows.
+        if isinstance(given.get("model"), str) and "url" not in given:
+            check_there(given["model"])
     load_student(settings)  # small beside the others, and soon needed
 
 

@@ -303,6 +303,11 @@ def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
         (["--test.split", "test", "--test.queries", "q"], "either split, or queries"),
         (["--student.backbone", "./gone"], "model folder './gone' does not exist"),
         (["--teacher.model", "/no/such/model"], "does not exist"),
+        (["--teacher.model", "no-such/model"], "model 'no-such/model': .* to the hub"),
+        (
+            ["--more_teachers", "{x: {class_path: MonoT5, init_args: {model: a/b}}}"],
+            "model 'a/b': ",
+        ),
         (["--student.pooling", "null"], "does not tell how it pools"),
         (["--fit", "gone.yaml"], "gone.yaml: no such file"),
         (["--generate.types", "[riddle]"], "'riddle' is not known to Extractive"),
@@ -330,6 +335,15 @@ def test_wrong_options_are_refused_before_any_work(
     with pytest.raises(ValueError, match=message):
         main(["specialize", "--config", str(configure()), *options])
     assert not (tmp_path / "work").exists()
+
+
+def test_a_name_that_only_an_endpoint_knows_is_not_looked_for(
+    configure: Configure, tmp_path: Path
+) -> None:
+    there = {"url": "http://127.0.0.1:9/v1", "model": "of/theirs"}
+    engine = {"class_path": "OpenAICompatible", "init_args": there}
+    main(["specialize", "--config", str(configure(llm=engine)), "--until=ingest"])
+    assert (tmp_path / "work" / "ingested").is_dir()
 
 
 def test_an_unknown_option_of_a_stage_is_refused_before_any_work(
