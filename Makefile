@@ -1,6 +1,6 @@
 # make quickstart   train on the data set that comes with the project, and see the gain
 # make test         everything that a change must pass
-# make findings     the paper's findings on your collections: hours; each YAML tells what it needs
+# make findings     the paper's findings, on pydocs first, then on your collections: hours; each YAML tells what it needs
 # make test-vllm    the tests with the real vLLM, on a CPU, in an environment of their own
 # The first two make .venv on first use and take another interpreter with PYTHON=python3.12.
 
@@ -67,7 +67,7 @@ evaluate: fit
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'pick some elements of a list at random without repeats'"
 
-findings: $(VENV)/test.stamp
+findings: lists
 	for table in configs/experiment/findings/*.yaml; do \
 	  $(CLI) sweep --config $$table || exit 1; \
 	done
