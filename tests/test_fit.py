@@ -105,6 +105,35 @@ def fit(config: Config, tmp_path: Path, *options: str) -> Path:
     return run_folder(tmp_path)
 
 
+def test_another_seed_is_another_run_and_the_same_is_the_same(
+    config: Config, tmp_path: Path
+) -> None:
+    """The encoder has no dropout: what a seed changes is the order of the queries."""
+    config["trainer"] |= {"max_steps": 4, "callbacks": [parts("ExportEncoder")]}
+    del config["data"]["init_args"]["batching"]["seed"]
+
+    def losses(version: int, *options: str) -> list[float]:
+        fit(config, tmp_path, *options)
+        folder = run_folder(tmp_path, version)
+        record = json.loads((folder / "run.json").read_text())
+        assert record["seeds"]["batches"] == record["seeds"]["seed_everything"]
+        metrics = pl.read_csv(folder / "metrics.csv")
+        return metrics["train/loss"].drop_nulls().to_list()
+
+    config["trainer"]["callbacks"].append(parts("RunSummary"))
+    first = losses(0)
+    assert losses(1) == first
+    other = losses(2, "--seed_everything=4")
+    assert len(other) == len(first) == 4
+    assert all(one != two for one, two in zip(first, other, strict=True))
+    # One's own seed of the batches stays, whatever the run's is.
+    own = "--data.batching.seed=3"
+    config["trainer"]["callbacks"].pop()
+    fit(config, tmp_path, "--seed_everything=4", own)
+    again = pl.read_csv(run_folder(tmp_path, 3) / "metrics.csv")
+    assert again["train/loss"].drop_nulls().to_list() == first
+
+
 def test_fit_makes_the_tiny_retriever_better(config: Config, tmp_path: Path) -> None:
     folder = fit(config, tmp_path)
     record = json.loads((folder / "run.json").read_text())

@@ -31,7 +31,7 @@ def start_facts(
     train = data.train
     if train is None:
         return {}
-    batches = data.batching.order.epoch(train.lists, data.batching.seed, 0)
+    batches = data.batching.order.epoch(train.lists, data.seed, 0)
     indices = [train.index(0, rows) for rows in batches[:_BATCHES_COUNTED]]
     slots = float(np.mean([(slot >= 0).sum() for _, slot, _ in indices]))
     distinct = float(np.mean([len(rows) for rows, _, _ in indices]))
@@ -84,7 +84,7 @@ def seeds(data: TrainingListDataModule) -> dict[str, int | None]:
     everything = os.environ.get("PL_GLOBAL_SEED")  # by `seed_everything`
     return {
         "seed_everything": None if everything is None else int(everything),
-        "batches": data.batching.seed,
+        "batches": data.seed,
     }
 
 

@@ -1,7 +1,9 @@
 """The LightningDataModule that makes batches from training lists."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +45,13 @@ class ListBatching:
         sampling: Which passages of a list are taken.
         dev_size: Queries a batch of dev lists. InfoNCE's dev loss depends on it: more
             queries, more negatives.
-        seed: Of the order and of list sampling.
+        seed: Of the order and of list sampling; null = the run's (`seed_everything`).
     """
 
     order: Batches = field(default_factory=PlainBatches)
     sampling: ListSampling = field(default_factory=ListSampling)
     dev_size: int = 256
-    seed: int = 0
+    seed: int | None = None
 
 
 class TrainingListDataModule(RetrievalDataModule):
@@ -82,6 +84,13 @@ class TrainingListDataModule(RetrievalDataModule):
         self.files = ListFiles(Path("not read yet"))
         self.train: BatchDataset | None = None
         self.dev: BatchDataset | None = None
+
+    @cached_property
+    def seed(self) -> int:
+        """Of the order and of list sampling; 0 where the run has none either."""
+        own = self.batching.seed
+        # Where `seed_everything` leaves its seed, for processes of other ranks too.
+        return int(os.environ.get("PL_GLOBAL_SEED", "0")) if own is None else own
 
     @property
     def steps_per_epoch(self) -> int:
@@ -127,7 +136,7 @@ class TrainingListDataModule(RetrievalDataModule):
             passages,
             tokenization,
             self.batching.sampling,
-            self.batching.seed,
+            self.seed,
         )
 
     def _required_train(self) -> BatchDataset:
@@ -183,7 +192,7 @@ class TrainingListDataModule(RetrievalDataModule):
             queries: Queries in all, at most.
         """
         data = self._required_train()
-        generator = np.random.default_rng(self.batching.seed)
+        generator = np.random.default_rng(self.seed)
         rows = generator.permutation(len(data.lists))[:queries]
         for start in range(0, len(rows), SAMPLE_BATCH):
             yield data[0, rows[start : start + SAMPLE_BATCH]]
@@ -192,7 +201,7 @@ class TrainingListDataModule(RetrievalDataModule):
         """Batches in an order that a stopped run takes up again."""
         data = self._required_train()
         count = self.steps_per_epoch
-        order, seed = self.batching.order, self.batching.seed
+        order, seed = self.batching.order, self.seed
         return ResumableLoader(
             data,
             batch_size=None,

@@ -79,6 +79,9 @@ def _placed(config: dict[str, Any], work: Path, name: str, seed: int) -> dict[st
     """The config with the seed and the run folder of its own."""
     placed = copy.deepcopy(config)
     placed["seed_everything"] = seed
+    batching = placed["data"].get("init_args", {}).get("batching")
+    if batching is not None:
+        batching["seed"] = None  # the run's: else all seeds would be one
     folder = {"save_dir": str(work), "name": name, "version": f"seed-{seed}"}
     placed["trainer"]["logger"] = {"class_path": "CSVLogger", "init_args": folder}
     return placed

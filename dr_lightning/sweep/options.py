@@ -52,7 +52,7 @@ class Sweep:
     cells: dict[str, dict[str, Any]]
     options: dict[str, Any] = field(default_factory=dict)
     tests: list[Collection] = field(default_factory=list)
-    seeds: list[int] = field(default_factory=lambda: [13])
+    seeds: list[int] = field(default_factory=lambda: [0])
     bounds: dict[str, list[str]] = field(default_factory=dict)
     measures: list[str] = field(default_factory=lambda: ["nDCG@10", "R@100", "RR@10"])
     family: list[str] = field(default_factory=list)

@@ -80,6 +80,11 @@ def test_every_cell_and_seed_is_a_judged_run(
         record = json.loads((run / "run.json").read_text("utf-8"))
         assert [one["step"] for one in record["evaluations"]] == [0, 4, 8]
     assert "run 2 of 2: both, seed 2" in capfd.readouterr().err
+    losses = [
+        pl.read_csv(work / "both" / f"seed-{seed}" / "metrics.csv")["train/loss"]
+        for seed in (1, 2)
+    ]
+    assert not losses[0].equals(losses[1])
 
     # All of them are at hand to be compared.
     found = scores(load([work]))
