@@ -74,8 +74,8 @@ findings: lists
 
 # --- what a change must pass -------------------------------------------------------
 
-# Two files of tests at a time, each on one thread: most of the time is one thread's.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# Two tests at a time, each on one thread: most of the time is one thread's.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test: lint
 	$(PYTEST)
