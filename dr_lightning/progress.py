@@ -31,9 +31,7 @@ def follow(
         unit: Of what, such as `pairs`.
         clock: Seconds.
     """
-    console = Console(stderr=True)
     started = clock()
-    told_at = started
 
     def left(done: float) -> str:
         if done <= 0:
@@ -41,7 +39,12 @@ def follow(
         seconds = (clock() - started) * (total - done) / done
         return f"{timedelta(seconds=ceil(seconds))} left"
 
-    if not console.is_terminal:
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with _bar(console, work, total, unit) as draw:
+            yield lambda done, told=None: draw(done, told or left(done))
+    else:
+        told_at = started
 
         def log(done: float, told: str | None = None) -> None:
             nonlocal told_at
@@ -51,7 +54,12 @@ def follow(
                 logger.info("%s: %s: %s", work, how_far, told or left(done))
 
         yield log
-        return
+
+
+@contextmanager
+def _bar(
+    console: Console, work: str, total: int, unit: str
+) -> Iterator[Callable[[float, str], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,8 +68,4 @@ def follow(
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(work, total=total, told="")
-
-        def draw(done: float, told: str | None = None) -> None:
-            progress.update(task, completed=done, told=told or left(done))
-
-        yield draw
+        yield lambda done, told: progress.update(task, completed=done, told=told)

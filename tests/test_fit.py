@@ -134,6 +134,29 @@ def test_another_seed_is_another_run_and_the_same_is_the_same(
     assert again["train/loss"].drop_nulls().to_list() == first
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--data.batching.seed=2", "seed 1, but this one 2"),
+        ("--data.batching.order.size=2", "batches an epoch 4, but this one 8"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_batches(
+    option: str,
+    told: str,
+    config: Config,
+    tmp_path: Path,
+) -> None:
+    config["trainer"]["max_steps"] = 2
+    config["trainer"]["callbacks"] = [parts("ModelCheckpoint", filename="last")]
+    saved = str(fit(config, tmp_path) / "checkpoints" / "last.ckpt")
+    config["trainer"]["max_steps"] = 3
+    with pytest.raises(ValueError, match=told):
+        fit(config, tmp_path, "--ckpt_path", saved, option)
+    main(["test", "--config", str(tmp_path / "c.yaml"), "--ckpt_path", saved, option])
+    fit(config, tmp_path, "--ckpt_path", saved)
+
+
 def test_fit_makes_the_tiny_retriever_better(config: Config, tmp_path: Path) -> None:
     folder = fit(config, tmp_path)
     record = json.loads((folder / "run.json").read_text())

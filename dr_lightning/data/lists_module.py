@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
@@ -96,6 +97,31 @@ class TrainingListDataModule(RetrievalDataModule):
     def steps_per_epoch(self) -> int:
         """Batches of an epoch, over all ranks together."""
         return self.batching.order.count(len(self._required_train().lists))
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps of the batches: `load_state_dict` compares it."""
+        return {"seed": self.seed, "batches an epoch": self.steps_per_epoch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Refuses to go on with other batches than those of the checkpoint's run.
+
+        Args:
+            state: What `state_dict` gave to the checkpoint.
+
+        Raises:
+            ValueError: If training would go on with another seed or number of batches.
+        """
+        if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+            return  # `validate` and `test` read no such batches
+        for what, here in self.state_dict().items():
+            if state[what] != here:
+                msg = (
+                    f"the checkpoint's run has {what} {state[what]}, but this one "
+                    f"{here}: it cannot go on where that one stopped. Give it the same "
+                    "options and lists; or to begin anew from its weights, `export` "
+                    "them and name the folder as model.encoder.backbone."
+                )
+                raise ValueError(msg)
 
     def setup(self, stage: str) -> None:
         """Reads and tokenises the lists.

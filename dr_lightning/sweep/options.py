@@ -38,7 +38,8 @@ class Sweep:
             of `fit`.
         options: Further options of `fit`, for all cells; a cell's own go before.
         tests: Collections that no run selects on.
-        seeds: Of `fit`, each cell with each.
+        seeds: Of `fit`, each cell with each. A `data.batching.seed` of the config is
+            not used: with it all seeds would be one run.
         bounds: By collection, runs or teacher scores that are judged beside the base,
             each `name=FILE`.
         measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k.
