@@ -12,6 +12,7 @@ from lightning.pytorch.cli import LightningCLI
 
 # Importing these packages lets YAML name their classes without a module path.
 from dr_lightning import callbacks, data, objectives, search  # noqa: F401
+from dr_lightning.callbacks.save_config import SaveConfig
 from dr_lightning.models.bi_encoder import BiEncoder
 
 EXPORTER = "ExportEncoder"
@@ -37,7 +38,8 @@ def run(args: Sequence[str]) -> LightningCLI:
             "use_distributed_sampler": False,
             "logger": {"class_path": "CSVLogger", "init_args": {"save_dir": "runs"}},
         },
-        save_config_kwargs={"overwrite": True},
+        save_config_callback=SaveConfig,
+        save_config_kwargs={"save_to_log_dir": False},
         args=list(args),
     )
 
