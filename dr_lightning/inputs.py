@@ -1,11 +1,11 @@
-"""Inputs of a stage that may be several files."""
+"""Inputs of a stage: one file or several, a run in any of its forms."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from dr_lightning import artefacts, schemas
+from dr_lightning import artefacts, schemas, trec
 
 
 def as_list(paths: list[Path] | Path | None) -> list[Path]:
@@ -61,3 +61,24 @@ def read_queries(paths: Sequence[Path]) -> pl.DataFrame:
         )
         raise ValueError(msg)
     return frame
+
+
+def read_run(path: Path) -> pl.DataFrame:
+    """A run, in whatever form it is kept.
+
+    Args:
+        path: A run artefact, teacher scores, which are a ranking like any other, or a
+            TREC run file.
+
+    Returns:
+        Schema of runs, in the order of the file.
+
+    Raises:
+        ValueError: If the file cannot be read or breaks its contract.
+    """
+    if path.suffix != ".parquet" and not path.is_dir():
+        return trec.read_run(path)
+    if artefacts.read_manifest(path).get("schema") == schemas.TEACHER_SCORES.name:
+        scores = artefacts.read(path, schemas.TEACHER_SCORES)
+        return scores.rename({"teacher_score": "score"})
+    return artefacts.read(path, schemas.RUN)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dr_lightning import artefacts, schemas, trec
+from dr_lightning.inputs import read_run
 
 #: Queries that are looked at together; bounds the memory, not the result.
 BLOCK = 10_000
@@ -16,7 +16,7 @@ def read_candidates(
     """A run's lists of some queries, without passages that are no candidates.
 
     Args:
-        path: A run artefact, or a TREC run file.
+        path: Of the run, as `read_run` takes it.
         queries: Ids; lists of other queries are left out.
         passages: Ids of the candidates.
 
@@ -27,8 +27,7 @@ def read_candidates(
     Raises:
         ValueError: If the file cannot be read, or nothing in it is left.
     """
-    parquet = path.suffix == ".parquet" or path.is_dir()
-    run = artefacts.read(path, schemas.RUN) if parquet else trec.read_run(path)
+    run = read_run(path)
     asked = run.filter(pl.col("query_id").is_in(queries.implode()))
     candidates = passages.to_frame("passage_id").lazy()
     blocks = list(asked.iter_slices(BLOCK)) or [asked]

@@ -13,6 +13,7 @@ from rich.table import Table
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.analysis.significance import paired, signs
 from dr_lightning.data.collections import Collection, LoadedCollection, load_collection
+from dr_lightning.inputs import read_run
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
@@ -84,7 +85,7 @@ def evaluate(
         values = evaluate_run(found, qrels, names, collection.drop_identical)
         systems.append(System(name, {"models": model}, found, values))
     for name, file in map(_named, runs or []):
-        found = _read_run(Path(file))
+        found = read_run(Path(file))
         values = evaluate_run(found, qrels, names, collection.drop_identical)
         systems.append(System(name, {"runs": file}, found, values))
     Console(file=sys.stdout).print(comparison(systems, names, collection.name))
@@ -102,16 +103,6 @@ def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:
     retriever.index(loaded.passage)
     top = retriever.top(loaded.query, 1000)
     return run_frame(loaded.query_id, loaded.passage_id, top)
-
-
-def _read_run(path: Path) -> pl.DataFrame:
-    if path.suffix == ".parquet" or path.is_dir():
-        kind = artefacts.read_manifest(path).get("schema")
-        if kind == schemas.TEACHER_SCORES.name:  # a ranking like any other
-            scores = artefacts.read(path, schemas.TEACHER_SCORES)
-            return scores.rename({"teacher_score": "score"})
-        return artefacts.read(path, schemas.RUN)
-    return trec.read_run(path)
 
 
 def comparison(systems: list[System], measures: list[str], title: str) -> Table:

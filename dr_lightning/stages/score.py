@@ -10,7 +10,7 @@ from dr_lightning import artefacts, schemas
 
 # Imported with all teachers, so that their bare names work on the command line.
 from dr_lightning.candidates.bm25_score import BM25Score as BM25Score
-from dr_lightning.inputs import as_list, named, read_queries
+from dr_lightning.inputs import as_list, named, read_queries, read_run
 from dr_lightning.models.teachers import ReadsCorpus, Teacher
 from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.scoring.lists import CandidateLists, candidate_lists, relevant_ids
@@ -46,7 +46,8 @@ def score(
     command without `shard` scores what is missing, joins all parts and deletes them.
 
     Args:
-        candidates: A run, such as the student's; the best `depth` are scored.
+        candidates: A run, such as the student's, or the scores of another teacher,
+            whose pairs this one scores too; the best `depth` are scored.
         queries: Queries with their texts; several files are joined.
         corpus: Passages with their texts.
         out: Teacher scores to write, a parquet file.
@@ -79,7 +80,7 @@ def score(
     worker = Shard.parse(shard)
     check_template(template)
     _check_options(out, depth, add_relevant, qrels, overwrite)
-    run = artefacts.read(candidates, schemas.RUN).with_columns(
+    run = read_run(candidates).with_columns(
         pl.col("passage_id", "score").list.head(depth)
     )
     asked = read_queries(as_list(queries))

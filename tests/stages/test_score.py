@@ -13,8 +13,10 @@ from jsonargparse import auto_cli
 from numpy.typing import NDArray
 
 from dr_lightning import artefacts, schemas
+from dr_lightning.inputs import read_run
 from dr_lightning.models.teachers import SequenceClassifier
 from dr_lightning.stages.score import score
+from dr_lightning.trec import write_run
 
 CORPUS = {f"p{row}": "list " * (row % 4) + "zip" * (row > 2) for row in range(8)}
 QUERIES = {f"q{row}": f"sort {row}" for row in range(5)}
@@ -122,6 +124,20 @@ def test_ties_keep_the_order_of_the_candidates(files: dict[str, Any]) -> None:
 def test_only_the_best_of_the_candidates_are_scored(files: dict[str, Any]) -> None:
     score(**files, teacher=Words(value=0.0), depth=2)
     assert read(files) == {query: ids[:2] for query, ids in RUN.items()}
+
+
+def test_another_teacher_scores_the_same_pairs(files: dict[str, Any]) -> None:
+    """From the first one's file: its order is new, its pairs are those of the run."""
+    score(**files, teacher=Words(), depth=3)
+    second = Words(value=0.5)
+    out = files["out"].with_name("second.parquet")
+    score(**files | {"candidates": files["out"], "out": out}, teacher=second)
+    assert len(second.seen) == 3 * len(RUN)
+    files["candidates"] = out.with_suffix(".trec")
+    write_run(read_run(files["out"]), files["candidates"], tag="first")
+    third = files["out"].with_name("third.parquet")
+    score(**files | {"out": third}, teacher=Words(value=0.5))
+    assert third.read_bytes() == out.read_bytes()
 
 
 def test_restart_after_a_stop_gives_the_same_bytes(files: dict[str, Any]) -> None:
