@@ -1,6 +1,6 @@
 # make quickstart   train on the data set that comes with the project, and see the gain
 # make test         everything that a change must pass
-# make findings     the paper's findings, on pydocs first, then on your collections: hours; each YAML tells what it needs
+# make findings     the paper's findings, on pydocs first, then on your collections: hours; what lacks its files is skipped
 # make test-vllm    the tests with the real vLLM, on a CPU, in an environment of their own
 # The first two make .venv on first use and take another interpreter with PYTHON=python3.12.
 
@@ -67,10 +67,31 @@ evaluate: fit
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'pick some elements of a list at random without repeats'"
 
-findings: lists
-	for table in configs/experiment/findings/*.yaml; do \
-	  $(CLI) sweep --config $$table || exit 1; \
-	done
+# What the cross-encoder's lists ask, with BM25 as the teacher, and with the mean of both.
+$(WORK)/lists_mean/train.parquet: $(WORK)/lists/train.parquet
+	$(BIN)/python -c "import polars as pl; \
+	  lists = [pl.read_parquet(f'$(WORK)/lists/{part}.parquet') for part in ('train', 'dev')]; \
+	  queries = pl.read_parquet('$(WORK)/queries.parquet'); \
+	  kept = queries.join(pl.concat(lists), 'query_id', 'semi'); \
+	  kept.write_parquet('$(WORK)/kept_queries.parquet')"
+	$(CLI) score --candidates $(WORK)/teacher_scores.parquet --depth 20 \
+	  --queries $(WORK)/kept_queries.parquet --corpus $(PYDOCS)/corpus.parquet \
+	  --teacher BM25Score --fail_fast false --out $(WORK)/bm25_scores.parquet --overwrite true
+	$(SAME) --teacher_scores $(WORK)/bm25_scores.parquet --out $(WORK)/lists_bm25
+	$(SAME) --teacher_scores '[$(WORK)/teacher_scores.parquet, $(WORK)/bm25_scores.parquet]' \
+	  --out $(WORK)/lists_mean
+
+# Queries and positives stay those of the cross-encoder's lists.
+SAME := $(CLI) curate --queries $(WORK)/kept_queries.parquet --overwrite true \
+  --rules.drop_beaten_source false --rules.drop_low_best false
+
+FINDINGS := objectives_pydocs constants_pydocs teachers_pydocs objectives_scifact queries_scifact
+
+findings: lists $(WORK)/lists_mean/train.parquet
+	@skipped=; for table in $(FINDINGS); do \
+	  $(CLI) sweep --config configs/experiment/findings/$$table.yaml || skipped="$$skipped $$table"; \
+	done; test -z "$$skipped" || \
+	{ echo "not finished, see the messages above and each YAML for what it needs:$$skipped"; exit 1; }
 
 # --- what a change must pass -------------------------------------------------------
 

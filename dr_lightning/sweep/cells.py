@@ -1,6 +1,7 @@
 """The cells of a sweep: whole configs of `fit`, checked before the first one runs."""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def cells(settings: Settings) -> list[Cell]:
         settings: What `options.read` gave.
 
     Raises:
-        ValueError: If `fit` would refuse a cell, or leave no model folder.
+        ValueError: If `fit` would refuse a cell, leave no model folder, or not find a
+            file of the data.
     """
     configs = {name: _config(name, settings) for name in settings["cells"]}
     bases: dict[str, str] = {}
@@ -64,7 +66,31 @@ def _config(name: str, settings: Settings) -> dict[str, Any]:
         msg = f"`fit` refuses cell {name}; its own message stands above."
         raise ValueError(msg) from stop
     check_exports(config, f"cell {name}")
+    for file in data_files(config["data"]):
+        if not file.exists():
+            msg = (
+                f"cell {name}: {file}: no such file. The header of the config, or of "
+                f"{settings['fit']}, tells what makes it."
+            )
+            raise ValueError(msg)
     return config
+
+
+def data_files(value: Any) -> Iterator[Path]:
+    """The files that a data module's options name, tables among them that are missing.
+
+    Args:
+        value: Options, or a part of them.
+    """
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from data_files(item)
+    elif isinstance(value, str):
+        path = Path(value)
+        if path.suffix == ".parquet" or path.is_file():
+            yield path
 
 
 def _typed(value: Any) -> str:

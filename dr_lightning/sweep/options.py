@@ -17,6 +17,7 @@ Settings = dict[str, Any]
 
 BASE = "base"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_CLAIM = re.compile(r"(\S+)(?: selected| last)? > (\S+)(?: selected| last)?( on .+)?")
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,40 @@ def _check(settings: Settings) -> None:
     if unknown := sorted(set(settings["bounds"]) - set(tests)):
         msg = f"bounds names {unknown}, which tests lacks; it has {tests}."
         raise ValueError(msg)
+    _check_family(settings)
     for file in (settings["fit"], *_files(settings)):
         if not Path(file).exists():
             msg = f"{file}: no such file. The header of the config tells what makes it."
             raise ValueError(msg)
 
 
+def _check_family(settings: Settings) -> None:
+    """Refuses a claim that the report would refuse, hours later."""
+    bounds = {text.partition("=")[0] for text in _bounds(settings)}
+    known = {*settings["cells"], *bounds, BASE}
+    known |= {f"{BASE}-{name}" for name in settings["cells"]}
+    for claim in settings["family"]:
+        found = _CLAIM.fullmatch(claim)
+        if not found:
+            msg = (
+                f"family has {claim!r}, which is no claim. Write NEW > OLD, or "
+                "NEW > OLD on COLLECTION, such as 'kl > base on scifact'."
+            )
+            raise ValueError(msg)
+        if unknown := [name for name in found.group(1, 2) if name not in known]:
+            names = ", ".join([*settings["cells"], *sorted(bounds), BASE])
+            msg = (
+                f"family has {claim!r}, but no {unknown[0]!r} is here. Take of {names}."
+            )
+            raise ValueError(msg)
+
+
+def _bounds(settings: Settings) -> list[str]:
+    return [text for several in settings["bounds"].values() for text in several]
+
+
 def _files(settings: Settings) -> list[str]:
     kinds = ("corpus", "queries", "qrels")
     judged = [one[kind] for one in settings["tests"] for kind in kinds]
-    bounds = [text for several in settings["bounds"].values() for text in several]
-    return judged + [text.partition("=")[2] or text for text in bounds]
+    bounds = [text.partition("=")[2] or text for text in _bounds(settings)]
+    return judged + bounds

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dr_lightning.steps.step import Step, texts
-from dr_lightning.sweep.cells import Cell
+from dr_lightning.sweep.cells import Cell, data_files
 from dr_lightning.sweep.options import BASE, Settings
 
 DEPTH = 1000
@@ -75,7 +75,7 @@ def fit_step(settings: Settings, cell: Cell) -> Step:
         name="fit",
         command="fit",
         options=cell.config,
-        reads=tuple(sorted(set(_data_files(cell.config["data"])))),
+        reads=tuple(sorted(set(data_files(cell.config["data"])))),
         products=(run / "model", run / "run.json"),
         run=run,
     )
@@ -91,7 +91,8 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
     folder = run_folder(settings, cell)
     models = {"selected": folder.path / "model"}
     last = folder.path / "checkpoints" / "last.ckpt"
-    if last.is_file() and _moved_on(folder.path):
+    moved_on = _moved_on(folder.path)
+    if moved_on and last.is_file():
         models["last"] = folder.path / "last"
         yield Step(
             name="export_last",
@@ -109,8 +110,8 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
             step = _search(settings, cell, test, folder, name, made, model)
             runs[name] = step.products[0]
             yield step
-        # Where the last weights were selected, one search tells of both.
-        runs.setdefault("last", runs["selected"])
+        if not moved_on:  # one search tells of both
+            runs["last"] = runs["selected"]
         yield _judge(settings, test, folder, runs)
 
 
@@ -197,14 +198,3 @@ def _judge(
         reads=(*judged, *runs.values()),
         products=(out / "metrics.json",),
     )
-
-
-def _data_files(value: Any) -> Iterator[Path]:
-    """The files that a data module's options name."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _data_files(item)
-    elif isinstance(value, str) and Path(value).is_file():
-        yield Path(value)

@@ -45,7 +45,7 @@ def configure(tmp_path: Path, tiny_encoder_dir: Path) -> Configure:
         "cells": CELLS,
         "seeds": [1],
         "tests": [{"name": "tiny"} | test],
-        "family": ["both > base"],
+        "family": [],
     }
 
     def write(**changes: Any) -> Path:
@@ -70,7 +70,8 @@ def config(run: Path) -> dict[str, Any]:
 def test_every_cell_and_seed_is_a_judged_run(
     configure: Configure, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    main(["sweep", "--config", str(configure(cells={"both": {}}, seeds=[1, 2]))])
+    table = configure(cells={"both": {}}, seeds=[1, 2], family=["both > base"])
+    main(["sweep", "--config", str(table)])
     work = tmp_path / "work"
     assert list(values(work / "base")) == ["base"]
     for seed in (1, 2):
@@ -114,6 +115,12 @@ def test_every_cell_and_seed_is_a_judged_run(
         ({"bounds": {"scifact": []}}, r"bounds names \['scifact'\], which tests lacks"),
         ({"bounds": {"tiny": ["teacher=gone.parquet"]}}, "gone.parquet: no such file"),
         ({"fit": "gone.yaml"}, "gone.yaml: no such file"),
+        (
+            {"cells": {"lost": {"data.lists.train": "gone.parquet"}}},
+            "cell lost: gone.parquet: no such file",
+        ),
+        ({"family": ["both"]}, "family has 'both', which is no claim"),
+        ({"family": ["bth > base"]}, "no 'bth' is here. Take of both, kl, base"),
         ({"cells": {"odd": {"model.odd": 1}}}, "`fit` refuses cell odd"),
         (
             {"cells": {"bare": {"trainer.callbacks": []}}},
