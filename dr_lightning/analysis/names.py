@@ -102,6 +102,9 @@ def tell_systems_apart(judged: Sequence[Judged]) -> tuple[list[Judged], list[str
 def once(judged: Sequence[Judged]) -> list[Judged]:
     """Each ranking once: equal values are one.
 
+    Where a system is the base of one evaluation and compared in another one, it stays
+    compared.
+
     Args:
         judged: Any.
 
@@ -118,13 +121,17 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
                     "systems differently in `evaluate`, or give one of the folders."
                 )
                 raise ValueError(msg)
-    return [several[0] for several in alike.values()]
+    return [
+        min(several, key=lambda one: one.base == one.system)
+        for several in alike.values()
+    ]
 
 
 def _alike(judged: Sequence[Judged]) -> dict[tuple[object, ...], list[Judged]]:
+    """By name, whether it is a base or not: one system may be both."""
     alike: dict[tuple[object, ...], list[Judged]] = defaultdict(list)
     for one in judged:
-        key = (one.collection, one.system, one.checkpoint, one.step, one.seed)
+        key = (one.collection, one.name, one.step, one.seed)
         alike[key].append(one)
     return alike
 

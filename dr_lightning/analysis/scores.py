@@ -10,6 +10,7 @@ from dr_lightning.analysis.results import Results
 
 POOLED = "all test collections"
 """Stands for every test collection together, each counting the same."""
+_SYSTEM = ("collection", "name")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,12 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
     """
     # What one run selected by is no test for any.
     kind = pl.col("kind").max().over("collection")
-    table = results.measurements.with_columns(name=_name(), kind=kind).collect()
+    table = (
+        results.measurements.with_columns(name=_name(), kind=kind)
+        # A base of one evaluation may be compared in another one.
+        .with_columns(checkpoint=pl.col("checkpoint").first().over(_SYSTEM))
+        .collect()
+    )
     if table.is_empty():
         msg = (
             "nothing is judged yet: no evaluation of these runs is finished. Wait for "

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from dr_lightning.analysis.comparison import compare
 from dr_lightning.analysis.experiments import differences
 from dr_lightning.analysis.family import assess
 from dr_lightning.analysis.results import load
@@ -147,6 +148,30 @@ def test_equal_systems_of_two_folders_are_one_others_told_apart(tmp_path: Path) 
         ("scifact", "fitted of small"): 0.466667,
         ("scifact", "fitted of large"): 0.566667,
     }
+
+
+def test_a_system_that_is_also_a_base_counts_once(tmp_path: Path) -> None:
+    """In the second folder `kl` is first, and so the base of the other."""
+    write_evaluation(tmp_path / "one", {"base": BASE, "kl": HALF})
+    write_evaluation(tmp_path / "two", {"kl": HALF, "mse": END})
+    found = scores(load([tmp_path]))
+    assert {name: len(found.of(name, "scifact")) for name in found.names} == {
+        "base": 3,
+        "kl": 3,
+        "mse": 3,
+    }
+    rows = {row.name: row.difference for row in compare(found)}
+    assert rows["kl"] is not None
+    assert rows["mse"] is not None
+    # (0.1 + 0.1 + 0) / 3, from base; (0.1 - 0.1 + 0.3) / 3, from kl
+    assert rows["kl"].mean == pytest.approx(0.066667, abs=1e-6)
+    assert rows["mse"].mean == pytest.approx(0.1)
+
+
+def test_a_base_of_a_run_may_stand_second_in_an_evaluation(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    write_evaluation(tmp_path / "out", {"mini": HALF, "base": BASE}, "dev")
+    assert len(scores(load([tmp_path])).of("base", "dev")) == 3
 
 
 def test_a_run_with_two_values_for_its_base_is_refused(tmp_path: Path) -> None:
