@@ -11,7 +11,6 @@ from dr_lightning.analysis.significance import (
     Difference,
     describe,
     holm,
-    paired,
     randomisation,
     t_test,
 )
@@ -75,9 +74,7 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
             raise ValueError(msg)
     pairs = []
     for claim in claims:
-        before = scores.of(claim.base, claim.collection)
-        after = scores.of(claim.new, claim.collection)
-        pairs.append(paired(before, after, scores.measure))
+        pairs.append(scores.differences(claim.base, claim.new, claim.collection))
         if min(map(len, pairs[-1]), default=0) < 2:
             msg = (
                 f"{claim}: the two share fewer than 2 judged queries there. Judge both "
@@ -101,12 +98,29 @@ def _read(text: str, scores: Scores) -> Claim:
         )
         raise ValueError(msg)
     new = _system(names[0], scores, text)
-    own = scores.bases[new] if names[1] == "base" else names[1]
+    collection = collection.strip()
+    is_base = names[1] == "base"
+    own = _base(new, collection, scores, text) if is_base else names[1]
     base = _system(own, scores, text)
     if new == base:
         msg = f"family has {text!r}: both sides are {new}. Name two systems."
         raise ValueError(msg)
-    return Claim(new, base, _collection(collection.strip(), new, base, scores, text))
+    return Claim(new, base, _collection(collection, new, base, scores, text))
+
+
+def _base(new: str, collection: str, scores: Scores, text: str) -> str:
+    """That of the collection, of the tests where none is named, else of what is there."""
+    own = {place: base for (name, place), base in scores.bases.items() if name == new}
+    where = [collection] if collection in own else scores.tests or list(own)
+    found = dict.fromkeys(own[place] for place in where if place in own)
+    if len(found) == 1:
+        return next(iter(found))
+    msg = (
+        f"family has {text!r}, but {new} has {' and '.join(found) or 'no one base'} "
+        f"on {', '.join(where)}. Name the base, or a collection; there are "
+        f"{', '.join(scores.names)}."
+    )
+    raise ValueError(msg)
 
 
 def _system(name: str, scores: Scores, text: str) -> str:
@@ -128,9 +142,9 @@ def _collection(name: str, new: str, base: str, scores: Scores, text: str) -> st
         pl.col("name").n_unique()
     )
     shared = both.filter(pl.col("name") == 2)["collection"].to_list()
-    if name:
-        chosen = [name] if name in shared or name == POOLED else []
-    elif scores.tests:
+    if name and name != POOLED:
+        chosen = [name] if name in shared else []
+    elif scores.tests or name:
         chosen = scores.tests if set(scores.tests) <= set(shared) else []
     else:
         chosen = shared

@@ -1,12 +1,14 @@
 """Per-query values averaged over seeds: what comparisons pair."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from dr_lightning.analysis.judged import ALONE
+from dr_lightning.analysis.judged import ALONE, Judged
 from dr_lightning.analysis.results import Results
+from dr_lightning.analysis.significance import Differences, paired
 
 POOLED = "all test collections"
 """Stands for every test collection together, each counting the same."""
@@ -20,14 +22,15 @@ class Scores:
     Args:
         table: kind, collection, name, checkpoint, query_id, and a column a measure.
         measures: These columns; systems are compared by the first.
-        bases: Name of the system that each is compared with.
+        bases: Name of the system that each is compared with, by name and collection.
         seeds: collection, name, seeds (runs that were averaged), and spread (standard
-            deviation over them of the first measure's mean).
+            deviation over them of the first measure's mean; null for one, or where it
+            was not measured).
     """
 
     table: pl.DataFrame
     measures: tuple[str, ...]
-    bases: dict[str, str]
+    bases: Mapping[tuple[str, str], str]
     seeds: pl.DataFrame
 
     @property
@@ -58,10 +61,34 @@ class Scores:
             name: The system.
             collection: A collection, or `POOLED`.
         """
-        here = self.tests if collection == POOLED else [collection]
         return self.table.filter(
-            pl.col("collection").is_in(here), pl.col("name") == name
+            pl.col("collection").is_in(self._here(collection)), pl.col("name") == name
         )
+
+    def base(self, name: str, collection: str) -> str | None:
+        """The system that one is compared with; null where there is none, or several.
+
+        Args:
+            name: The system.
+            collection: A collection, or `POOLED`.
+        """
+        found = {self.bases.get((name, one)) for one in self._here(collection)}
+        return found.pop() if len(found) == 1 else None
+
+    def differences(self, base: str, new: str, collection: str) -> Differences:
+        """Differences of the queries that two systems share, on the first measure.
+
+        Args:
+            base: The one.
+            new: The other.
+            collection: A collection, or `POOLED`: none if one of the test collections
+                has no shared query, for a part of them is not all.
+        """
+        found = paired(*(self.of(x, collection) for x in (base, new)), self.measure)
+        return found if len(found) == len(self._here(collection)) else []
+
+    def _here(self, collection: str) -> list[str]:
+        return self.tests if collection == POOLED else [collection]
 
 
 def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
@@ -111,15 +138,22 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
     )
     trained = pl.col("checkpoint") != "base"  # runs of all seeds start from one
     seeds = (
-        table.filter(pl.col("measure") == kept[0])
-        .with_columns(seed=pl.when(trained).then("seed"))
-        .group_by("collection", "name", "seed", maintain_order=True)
-        .agg(pl.col("value").mean())
-        .group_by("collection", "name", maintain_order=True)
+        table.with_columns(seed=pl.when(trained).then("seed"))
+        .group_by(*_SYSTEM, "seed", maintain_order=True)
+        .agg(pl.col("value").filter(pl.col("measure") == kept[0]).mean())
+        .group_by(_SYSTEM, maintain_order=True)
         .agg(seeds=pl.col("seed").count(), spread=pl.col("value").std())
     )
-    bases = {one.name: one.base for one in results.ends}
-    return Scores(averaged, kept, bases, seeds)
+    return Scores(averaged, kept, _bases(results.ends), seeds)
+
+
+def _bases(judged: Sequence[Judged]) -> dict[tuple[str, str], str]:
+    """Without systems whose seeds have several bases on a collection."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in judged:
+        if one.base:
+            found[one.name, one.collection].add(one.base)
+    return {key: bases.pop() for key, bases in found.items() if len(bases) == 1}
 
 
 def _name() -> pl.Expr:

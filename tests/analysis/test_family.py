@@ -97,3 +97,30 @@ def test_a_claim_across_collections_is_refused(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "b", {"other": BASE, "tuned": KL}, "b")
     with pytest.raises(ValueError, match="Both are judged on none"):
         assess(scores(load([tmp_path])), ["fitted > tuned"])
+
+
+def test_a_claim_about_all_collections_needs_all_of_them(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "a", {"base": BASE, "kl": KL, "mse": MSE}, "a")
+    write_evaluation(tmp_path / "b", {"base": BASE, "kl": KL}, "b")
+    found = scores(load([tmp_path]))
+    for text in (f"mse > base on {POOLED}", "mse > base"):
+        with pytest.raises(ValueError, match="Both are judged on a"):
+            assess(found, [text])
+    (one,) = assess(found, [f"kl > base on {POOLED}"])
+    assert one.claim.collection == POOLED
+
+
+def test_a_claim_about_all_collections_needs_one(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: KL})
+    with pytest.raises(ValueError, match="Both are judged on dev"):
+        assess(scores(load([tmp_path])), [f"kl > base on {POOLED}"])
+
+
+def test_a_base_that_is_another_on_each_collection_is_named(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "a", {"base": BASE, "kl": KL}, "a")
+    write_evaluation(tmp_path / "b", {"mini": MSE, "kl": KL}, "b")
+    found = scores(load([tmp_path]))
+    with pytest.raises(ValueError, match="kl has base and mini on a, b. Name the ba"):
+        assess(found, ["kl > base"])
+    (one,) = assess(found, ["kl > base on b"])
+    assert str(one.claim) == "kl > mini on b"

@@ -97,8 +97,8 @@ def test_unlike_bases_keep_their_names(tmp_path: Path) -> None:
         config = (folder / "config.yaml").read_text("utf-8")
         (folder / "config.yaml").write_text(config.replace("models/mini", backbone))
     found = scores(load([tmp_path]))
-    assert found.bases["one selected = last"] == "base (mini)"
-    assert found.bases["two selected = last"] == "base (large)"
+    assert found.base("one selected = last", "dev") == "base (mini)"
+    assert found.base("two selected = last", "dev") == "base (large)"
     one, _ = assess(found, ["one > base on dev", "two > one on dev"])
     assert str(one.claim) == "one selected = last > base (mini) on dev"
 
@@ -131,13 +131,15 @@ def test_a_run_s_checkpoints_are_compared_with_a_base_judged_apart(
     write_evaluation(folder / "scifact", {"last": END, "selected": HALF})
     found = scores(load([tmp_path]))
     assert set(found.names) == {"base", "kl selected", "kl last", "bm25"}
-    assert found.bases["kl last"] == found.bases["bm25"] == "base"
+    for name in ("kl last", "bm25"):
+        assert found.base(name, "scifact") == "base"
 
 
 def test_an_evaluation_alone_has_its_first_system_for_a_base(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "out", {"mini": BASE, "fitted": END})
     found = scores(load([tmp_path]))
-    assert found.bases == {"mini": "mini", "fitted": "mini"}
+    for name in ("mini", "fitted"):
+        assert found.base(name, "scifact") == "mini"
 
 
 def test_equal_systems_of_two_folders_are_one_others_told_apart(tmp_path: Path) -> None:
