@@ -66,37 +66,85 @@ def tell_collections_apart(
 
 
 def tell_systems_apart(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
-    """Names systems of `evaluate` by their folders too, where one name has two values.
+    """Names systems by their folders too, where one name has unequal values.
+
+    Bases and teachers are compared wherever they were judged, in the loop of a run or
+    by `evaluate`, for no seed and no step tells them apart. Of what was trained by a
+    run nothing is renamed.
 
     Args:
         judged: Any.
 
     Returns:
-        The same with such names, and a line on every name that stood for several.
+        The same with such names, each compared with the base of its own folder; and a
+        line on every name that stood for several.
     """
-    renamed: dict[tuple[Path, str], str] = {}
+    alike: dict[tuple[str, str], list[Judged]] = defaultdict(list)
+    for one in filter(_is_of_one_kind, judged):
+        alike[one.collection, one.system].append(one)
+    renamed: dict[tuple[str, str], dict[Path, str]] = {}
     notes = []
-    for several in _alike(judged).values():
-        loose = [one for one in several if not one.of_run]
-        if len(loose) < 2 or not any(unequal(loose[0], other) for other in loose[1:]):
+    for (collection, system), several in alike.items():
+        sets = _equal_sets(several)
+        if len(sets) == 1:
             continue
-        folders = [one.file.parent for one in loose]
-        names = [f"{loose[0].system} of {end}" for end in folder_names(folders)]
-        keys = [(folder, loose[0].system) for folder in folders]
-        renamed |= dict(zip(keys, names, strict=True))
+        folders = [[_folder(one) for one in equal] for equal in sets]
+        ends = folder_names([own[0] for own in folders])
+        names = [f"{system} of {end}" for end in ends]
+        renamed[collection, system] = {
+            folder.resolve(): name
+            for name, own in zip(names, folders, strict=True)
+            for folder in own
+        }
+        told = [f"{n} ({_listed(f)})" for n, f in zip(names, folders, strict=True)]
         notes.append(
-            f"{loose[0].system} has other values on {loose[0].collection} in each of "
-            f"{len(names)} folders, and is told apart: {', '.join(names)}."
+            f"{system} has {len(sets)} sets of unequal values on {collection}, and is "
+            f"told apart: {', '.join(told)}. Other systems are compared with that of "
+            "their own folder, and with none if their seeds have several."
         )
-    told = [
+
+    def name(one: Judged, system: str) -> str:
+        """By the innermost folder; empty where no folder tells which one it is."""
+        names = renamed.get((one.collection, system))
+        if names is None:
+            return system
+        parents = one.file.resolve().parents
+        return next((names[folder] for folder in parents if folder in names), "")
+
+    return [
         replace(
             one,
-            system=renamed.get((one.file.parent, one.system), one.system),
-            base=renamed.get((one.file.parent, one.base), one.base),
+            system=name(one, one.system) if _is_of_one_kind(one) else one.system,
+            base=name(one, one.base),
         )
         for one in judged
-    ]
-    return told, notes
+    ], notes
+
+
+def _is_of_one_kind(one: Judged) -> bool:
+    """Whether its values are the same in all places if it is the same system."""
+    return one.checkpoint in {"base", "teacher"} or not one.of_run
+
+
+def _equal_sets(judged: Sequence[Judged]) -> list[list[Judged]]:
+    found: list[list[Judged]] = []
+    for one in judged:
+        equal = next((own for own in found if not unequal(own[0], one)), None)
+        if equal is None:
+            found.append([one])
+        else:
+            equal.append(one)
+    return found
+
+
+def _folder(one: Judged) -> Path:
+    """Of the run, else of the evaluation; `evaluate` knows no steps of these."""
+    return one.file.parent if one.step is None else one.file.parents[2]
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    more = len(folders) - 1
+    return f"{folders[0]} and {more} more" if more else str(folders[0])
 
 
 def once(judged: Sequence[Judged]) -> list[Judged]:
@@ -109,7 +157,7 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
         judged: Any.
 
     Raises:
-        ValueError: If one name has unequal values; names both files.
+        ValueError: If a run has unequal values of one checkpoint; names both files.
     """
     alike = _alike(judged)
     for first, *others in alike.values():
@@ -117,8 +165,8 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
             if queries := unequal(first, other):
                 msg = (
                     f"{first.values} and {other.values} both are {first.name} on "
-                    f"{first.collection}, but differ in {queries} queries. Name the "
-                    "systems differently in `evaluate`, or give one of the folders."
+                    f"{first.collection}, but differ in {queries} queries. Give the "
+                    "folder of one of them, or move the other out of the run's."
                 )
                 raise ValueError(msg)
     return [

@@ -151,9 +151,9 @@ def _bases(judged: Sequence[Judged]) -> dict[tuple[str, str], str]:
     """Without systems whose seeds have several bases on a collection."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in judged:
-        if one.base:
-            found[one.name, one.collection].add(one.base)
-    return {key: bases.pop() for key, bases in found.items() if len(bases) == 1}
+        found[one.name, one.collection].add(one.base)
+    single = {key: bases.pop() for key, bases in found.items() if len(bases) == 1}
+    return {key: base for key, base in single.items() if base}
 
 
 def _name() -> pl.Expr:

@@ -176,11 +176,12 @@ def test_a_base_of_a_run_may_stand_second_in_an_evaluation(tmp_path: Path) -> No
     assert len(scores(load([tmp_path])).of("base", "dev")) == 3
 
 
-def test_a_run_with_two_values_for_its_base_is_refused(tmp_path: Path) -> None:
-    for seed, base in ((1, BASE), (2, HALF)):
-        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
-        write_evaluation(folder / "test", {"base": base, "last": END})
-    with pytest.raises(ValueError, match=r"s1/.*s2/.*both are base.*differ in 2 quer"):
+def test_a_run_with_two_values_for_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    for name, values in (("one", END), ("two", HALF)):
+        write_evaluation(folder / name, {"base": BASE, "last": values})
+    message = r"one/.*two/.*both are kl selected = last.*differ in 3 queries. Give the"
+    with pytest.raises(ValueError, match=message):
         load([tmp_path])
 
 
