@@ -42,12 +42,13 @@ class Experiment:
     def checkpoint(self, name: str) -> str:
         """The name of a checkpoint; selected and last are one if all runs say so.
 
+        Runs that have not been evaluated after a step say nothing.
+
         Args:
             name: "base", "selected" or "last".
         """
-        is_one = all(
-            run.ends["selected"] == run.ends["last"] is not None for run in self.runs
-        )
+        ends = [run.ends for run in self.runs if run.ends["last"] is not None]
+        is_one = bool(ends) and all(one["selected"] == one["last"] for one in ends)
         return BOTH if is_one and name in {"selected", "last"} else name
 
 
@@ -56,7 +57,7 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
     Runs of one name are kept apart, and named with their folder, if their settings
     differ in more than seed, logger and folders of paths, if their data differ, or if
-    a seed repeats.
+    a seed repeats. Of a run without a record the settings alone count.
 
     Args:
         runs: In any order.
@@ -90,7 +91,7 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     alike: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        alike[_identity(run)].append(run)
+        alike[_identity(run, runs)].append(run)
     groups = []
     for group in alike.values():
         seeds = {run.seed for run in group}
@@ -99,12 +100,28 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     return groups
 
 
-def _identity(run: Run) -> str:
-    """Text that is equal for runs of equal settings and data."""
-    told = dict(flat(run.config))
+def _identity(run: Run, others: Sequence[Run]) -> tuple[str, str]:
+    """Texts that are equal for runs of equal settings and data.
+
+    What a run without a record read is not known: it joins those of its settings, if
+    they agree on the data and lack its seed.
+    """
+    settings = _settings(run)
+    if run.record:
+        return settings, _data(run)
+    alike = [one for one in others if one.record and _settings(one) == settings]
+    data = {_data(one) for one in alike}
+    joins = len(data) == 1 and run.seed not in {one.seed for one in alike}
+    return settings, data.pop() if joins else ""
+
+
+def _settings(run: Run) -> str:
     # A file's name tells less than its content, but is there without it.
-    told |= {f"fingerprint of {key}": v for key, v in run.fingerprints.items()}
-    return json.dumps(told, sort_keys=True, default=str)
+    return json.dumps(dict(flat(run.config)), sort_keys=True, default=str)
+
+
+def _data(run: Run) -> str:
+    return json.dumps(run.fingerprints, sort_keys=True)
 
 
 def flat(settings: Any, above: str = "") -> Iterator[tuple[str, Any]]:

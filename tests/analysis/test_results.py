@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import rmtree
 
 import polars as pl
 import pytest
@@ -89,6 +90,38 @@ def test_a_repeated_seed_is_kept_apart(tmp_path: Path) -> None:
     write_run(tmp_path / "version_0", {0: BASE, 4: HALF})
     write_run(tmp_path / "version_1", {0: BASE, 4: END})
     assert len(load([tmp_path]).experiments) == 2
+
+
+def test_a_seed_without_a_record_is_of_its_settings(tmp_path: Path) -> None:
+    """It has just begun, or was killed before its first evaluation."""
+    for seed in (1, 2, 3):
+        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        write_record(folder, **record, fingerprints={"corpus": "c", "train lists": "t"})
+    (folder / "run.json").unlink()
+    rmtree(folder / "retrieval")
+    results = load([tmp_path])
+    assert [(one.name, len(one.runs)) for one in results.experiments] == [("kl", 3)]
+    assert results.notes == ()
+    assert scores(results).names == ["base", "kl selected = last"]
+
+
+def test_a_seed_without_a_record_joins_no_seed_of_its_own(tmp_path: Path) -> None:
+    """It was killed and started anew: the new one is not to be parted from others."""
+    for name, seed in (("a", 1), ("b", 2), ("killed", 2)):
+        folder = write_run(tmp_path / name, {0: BASE, 4: END}, seed=seed)
+    (folder / "run.json").unlink()
+    results = load([tmp_path])
+    assert [len(one.runs) for one in results.experiments] == [2, 1]
+
+
+def test_a_run_without_a_record_joins_none_of_two_data(tmp_path: Path) -> None:
+    for seed, corpus in ((1, "c"), (2, "d"), (3, "")):
+        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        write_record(folder, **record, fingerprints={"corpus": corpus})
+    (folder / "run.json").unlink()
+    assert [len(one.runs) for one in load([tmp_path]).experiments] == [1, 1, 1]
 
 
 def test_unlike_bases_keep_their_names(tmp_path: Path) -> None:
