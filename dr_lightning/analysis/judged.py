@@ -162,6 +162,20 @@ def find_evaluations(
     return judged
 
 
+def evaluated(folder: Path) -> tuple[str, dict[str, Path]]:
+    """The collection and the rankings that `evaluate --out` left, the base first.
+
+    Args:
+        folder: Its output; of another program's the rankings are empty.
+    """
+    try:
+        told = json.loads((folder / EVALUATION_FILE).read_text("utf-8"))
+        runs = {name: folder / one["run"] for name, one in told["systems"].items()}
+        return told["collection"], runs
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", {}
+
+
 def owner_of(path: Path, found: Sequence[Experiment]) -> tuple[Run, Experiment] | None:
     """The run in whose folder a path lies, if any.
 
@@ -179,12 +193,7 @@ def owner_of(path: Path, found: Sequence[Experiment]) -> tuple[Run, Experiment] 
 def _of_evaluation(
     folder: Path, owner: tuple[Run, Experiment] | None, behind: dict[str, str]
 ) -> Iterator[Judged]:
-    try:
-        told = json.loads((folder / EVALUATION_FILE).read_text("utf-8"))
-        runs = {name: folder / one["run"] for name, one in told["systems"].items()}
-        collection = told["collection"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return  # another program's file of that name
+    collection, runs = evaluated(folder)
     for number, (name, file) in enumerate(runs.items()):
         checkpoint = _checkpoint(name, number)
         one = Judged(
