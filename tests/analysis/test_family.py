@@ -124,3 +124,20 @@ def test_a_base_that_is_another_on_each_collection_is_named(tmp_path: Path) -> N
         assess(found, ["kl > base"])
     (one,) = assess(found, ["kl > base on b"])
     assert str(one.claim) == "kl > mini on b"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("a on b > base", "a on b > base on c"),
+        ("p > 0.5>a on b", "p > 0.5 > a on b on c"),
+        ("p > 0.5 > base on c", "p > 0.5 > base on c"),
+        ("base>p > 0.5 on c", "base > p > 0.5 on c"),
+    ],
+)
+def test_names_that_are_there_may_hold_the_words_of_a_claim(
+    tmp_path: Path, text: str, claim: str
+) -> None:
+    write_evaluation(tmp_path, {"base": BASE, "a on b": KL, "p > 0.5": MSE}, "c")
+    (one,) = assess(scores(load([tmp_path])), [text])
+    assert str(one.claim) == claim
