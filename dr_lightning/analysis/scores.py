@@ -99,27 +99,16 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
         measures: Measures to keep, the first to compare by; null = all there are.
 
     Raises:
-        ValueError: If nothing is judged, or a measure is not there.
+        ValueError: If nothing is judged, a value is no number, or a measure is not
+            there.
     """
-    # What one run selected by is no test for any.
-    kind = pl.col("kind").max().over("collection")
-    table = (
-        results.measurements.with_columns(name=_name(), kind=kind)
-        # A base of one evaluation may be compared in another one.
-        .with_columns(checkpoint=pl.col("checkpoint").first().over(_SYSTEM))
-        .collect()
-    )
-    if table.is_empty():
-        msg = (
-            "nothing is judged yet: no evaluation of these runs is finished. Wait for "
-            "one, or judge a model with `evaluate --out`."
-        )
-        raise ValueError(msg)
+    table = _measured(results)
     there = table["measure"].unique(maintain_order=True).to_list()
     if unknown := [name for name in measures or [] if name not in there]:
         msg = f"there is no measure {unknown[0]!r}; the files have {', '.join(there)}."
         raise ValueError(msg)
     kept = tuple(measures or there)
+    _refuse_infinite(table.filter(pl.col("measure").is_in(kept)), results.ends)
     keys = ["kind", "collection", "name", "checkpoint", "query_id"]
     # Bases first, teachers last, as a bound.
     is_base, is_teacher = (pl.col("checkpoint") == end for end in ("base", "teacher"))
@@ -145,6 +134,43 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
         .agg(seeds=pl.col("seed").count(), spread=pl.col("value").std())
     )
     return Scores(averaged, kept, _bases(results.ends), seeds)
+
+
+def _measured(results: Results) -> pl.DataFrame:
+    # What one run selected by is no test for any.
+    kind = pl.col("kind").max().over("collection")
+    table = (
+        results.measurements.with_columns(name=_name(), kind=kind)
+        # A base of one evaluation may be compared in another one.
+        .with_columns(checkpoint=pl.col("checkpoint").first().over(_SYSTEM))
+        .collect()
+    )
+    if table.is_empty():
+        runs = ", ".join(f"{run.folder} ({run.status})" for run in results.runs)
+        msg = (
+            "nothing is judged yet: no values of single queries are there; runs: "
+            f"{runs or 'none'}. Wait for the first evaluation of a run that goes on, "
+            "or judge a model with `evaluate --out`."
+        )
+        raise ValueError(msg)
+    return table
+
+
+def _refuse_infinite(table: pl.DataFrame, judged: Sequence[Judged]) -> None:
+    odd = table.filter(~pl.col("value").is_finite())
+    if odd.is_empty():
+        return
+    row = odd.row(0, named=True)
+    here = (row["name"], row["collection"], row["seed"])
+    file = next(
+        one.values for one in judged if (one.name, one.collection, one.seed) == here
+    )
+    msg = (
+        f"{file}: {row['measure']} of query {row['query_id']!r} under {row['name']} on "
+        f"{row['collection']} is {row['value']}, but values must be finite. Judge it "
+        "again, leave the folder out, or choose other measures."
+    )
+    raise ValueError(msg)
 
 
 def _bases(judged: Sequence[Judged]) -> dict[tuple[str, str], str]:

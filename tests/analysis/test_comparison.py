@@ -59,3 +59,11 @@ def test_changes_from_no_base_are_refused(tmp_path: Path) -> None:
     write_evaluation(tmp_path, {"base": BASE, "kl": END})
     with pytest.raises(ValueError, match=r"kl has no base on fiqa.* kl on scifact"):
         per_query(scores(load([tmp_path])), "kl", "fiqa")
+
+
+def test_a_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """Beside it means are none, but a p value would look like one."""
+    write_evaluation(tmp_path, {"base": BASE, "kl": [0.4, float("nan"), 0.9]})
+    message = r"run-1\.per_query.*nDCG@10 of query 'q1' under kl on scifact is nan"
+    with pytest.raises(ValueError, match=message):
+        rows(tmp_path)

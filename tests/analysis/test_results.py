@@ -270,7 +270,8 @@ def test_an_empty_folder_of_a_run_gives_typed_empty_frames(tmp_path: Path) -> No
     assert results.steps.collect_schema()["value"] == pl.Float64
     assert results.per_query.collect().is_empty()
     assert results.runs[0].status == "running or killed"
-    with pytest.raises(ValueError, match="nothing is judged yet"):
+    message = r"nothing is judged yet: .*runs: .*kl \(running or killed\). Wait for"
+    with pytest.raises(ValueError, match=message):
         scores(results)
 
 
