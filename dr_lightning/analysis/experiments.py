@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dr_lightning.analysis.run import Run, section
+from dr_lightning.analysis.run import Run
 
 BOTH = "selected = last"
 """The checkpoint that is both, in all runs of an experiment."""
@@ -89,7 +89,7 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-    alike: dict[str, list[Run]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
         alike[_identity(run, runs)].append(run)
     groups = []
@@ -181,36 +181,3 @@ def differences(found: Sequence[Experiment]) -> dict[str, list[Any]]:
         for key, several in values.items()
         if any(value != several[0] for value in several[1:])
     }
-
-
-def bases(found: Sequence[Experiment]) -> dict[str, str]:
-    """What is put behind "base" for each experiment, so that unlike bases stay apart.
-
-    Nothing where all experiments start from the same encoder; else the name of its
-    backbone, or of the experiment where that tells too little.
-
-    Args:
-        found: What `experiments` gave.
-    """
-    encoders: dict[str, list[Experiment]] = defaultdict(list)
-    for one in found:
-        settings = section(one.runs[0].config, "model", "encoder")
-        if settings:
-            encoders[json.dumps(dict(flat(settings)), default=str)].append(one)
-    behind = {one.name: "" for one in found}
-    if len(encoders) < 2:
-        return behind
-    names = [_backbone(several[0]) for several in encoders.values()]
-    if "" in names or len(set(names)) < len(names):
-        names = [f"of {several[0].name}" for several in encoders.values()]
-    return behind | {
-        one.name: f" {name}"
-        for name, several in zip(names, encoders.values(), strict=True)
-        for one in several
-    }
-
-
-def _backbone(one: Experiment) -> str:
-    encoder = section(one.runs[0].config, "model", "encoder", "init_args")
-    name = Path(str(encoder.get("backbone", ""))).name
-    return f"({name})" if name else ""

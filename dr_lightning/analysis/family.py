@@ -128,7 +128,7 @@ def _readings(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _base(new: str, collection: str, scores: Scores, text: str) -> str:
-    """That of the collection, of the tests where none is named, else of what is there."""
+    """Of the collection; where none is named of the tests, else of what is there."""
     own = {place: base for (name, place), base in scores.bases.items() if name == new}
     where = [collection] if collection in own else scores.tests or list(own)
     found = dict.fromkeys(own[place] for place in where if place in own)

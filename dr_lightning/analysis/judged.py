@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dr_lightning.analysis.experiments import Experiment, bases
+from dr_lightning.analysis.bases import bases
+from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.run import Run, section
 from dr_lightning.artefacts import read_manifest
 

@@ -84,7 +84,8 @@ class Scores:
             collection: A collection, or `POOLED`: none if one of the test collections
                 has no shared query, for a part of them is not all.
         """
-        found = paired(*(self.of(x, collection) for x in (base, new)), self.measure)
+        before, after = (self.of(name, collection) for name in (base, new))
+        found = paired(before, after, self.measure)
         return found if len(found) == len(self._here(collection)) else []
 
     def _here(self, collection: str) -> list[str]:

@@ -120,7 +120,7 @@ def test_a_base_that_is_another_on_each_collection_is_named(tmp_path: Path) -> N
     write_evaluation(tmp_path / "a", {"base": BASE, "kl": KL}, "a")
     write_evaluation(tmp_path / "b", {"mini": MSE, "kl": KL}, "b")
     found = scores(load([tmp_path]))
-    with pytest.raises(ValueError, match="kl has base and mini on a, b. Name the ba"):
+    with pytest.raises(ValueError, match=r"kl has base and mini on a, b\. Name the"):
         assess(found, ["kl > base"])
     (one,) = assess(found, ["kl > base on b"])
     assert str(one.claim) == "kl > mini on b"
