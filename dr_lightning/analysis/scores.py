@@ -100,8 +100,8 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
         measures: Measures to keep, the first to compare by; null = all there are.
 
     Raises:
-        ValueError: If nothing is judged, a value is no number, or a measure is not
-            there.
+        ValueError: If nothing is judged, a value is no number, a measure is not there,
+            or a system of `evaluate` has the name of a run's.
     """
     table = _measured(results)
     there = table["measure"].unique(maintain_order=True).to_list()
@@ -154,7 +154,22 @@ def _measured(results: Results) -> pl.DataFrame:
             "or judge a model with `evaluate --out`."
         )
         raise ValueError(msg)
+    _refuse_shared_names(table)
     return table
+
+
+def _refuse_shared_names(table: pl.DataFrame) -> None:
+    """A run's seeds are averaged: what `evaluate` judged is none of them."""
+    trained = table.filter(pl.col("checkpoint") != "base")
+    seeded = trained.group_by(_SYSTEM, maintain_order=True).agg(
+        pl.col("seed").is_null().n_unique()
+    )
+    for collection, name in seeded.filter(pl.col("seed") > 1).select(_SYSTEM).rows():
+        msg = (
+            f"{name} on {collection} is a run's and also a system of `evaluate`. Name "
+            "it otherwise in `evaluate`, or leave one of the folders out."
+        )
+        raise ValueError(msg)
 
 
 def _refuse_infinite(table: pl.DataFrame, judged: Sequence[Judged]) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from dr_lightning.analysis.comparison import compare
 from dr_lightning.analysis.results import load
 from dr_lightning.analysis.scores import scores
@@ -97,3 +99,11 @@ def test_a_system_of_evaluate_with_a_run_s_name_renames_no_run(
         write_evaluation(tmp_path / name, {"base": BASE, "kl": values}, "dev")
     names = ["base", "kl selected = last", "kl of one", "kl of two"]
     assert list(table(tmp_path)) == names
+
+
+def test_a_system_of_evaluate_is_no_seed_of_a_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", {0: BASE, 4: END})
+    name = "kl selected = last"
+    write_evaluation(tmp_path / "out", {"base": BASE, name: HALF}, "dev")
+    with pytest.raises(ValueError, match=f"{name} on dev is a run's and also a system"):
+        table(tmp_path)
