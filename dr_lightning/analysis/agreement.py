@@ -63,10 +63,10 @@ def _agreement(
     seeds = [taus(one, teacher) for one in here if one.name == name]
     means = pl.col("tau", "passages").mean()
     per_query = pl.concat(seeds).group_by("query_id").agg(means)
-    if per_query.is_empty():
+    own = scores.of(name, teacher.collection)[scores.measure].drop_nulls()
+    if per_query.is_empty() or own.is_empty():
         return
     tau, passages = per_query.select(means).row(0)
-    own = scores.of(name, teacher.collection)[scores.measure]
     yield Agreement(
         name=name,
         teacher=teacher.name,

@@ -58,10 +58,13 @@ def per_query(scores: Scores, name: str, collection: str) -> pl.DataFrame:
         scores: What `scores` gave.
         name: The system.
         collection: A collection.
+
+    Raises:
+        ValueError: If the system has no base there, or several.
     """
     before, after = (
         scores.of(who, collection).select("query_id", value=scores.measure)
-        for who in (scores.bases[name], name)
+        for who in (_base(scores, name, collection), name)
     )
     return (
         before.join(after, on="query_id", suffix="_after")
@@ -74,6 +77,17 @@ def per_query(scores: Scores, name: str, collection: str) -> pl.DataFrame:
         .drop_nulls()
         .sort("change", "query_id", descending=[True, False])
     )
+
+
+def _base(scores: Scores, name: str, collection: str) -> str:
+    found = scores.base(name, collection)
+    if found is None:
+        msg = (
+            f"{name} has no base on {collection}, or several. Choose a system and a "
+            f"collection of {', '.join(f'{n} on {c}' for n, c in scores.bases)}."
+        )
+        raise ValueError(msg)
+    return found
 
 
 def most_changed(
@@ -98,7 +112,7 @@ def most_changed(
     ids = pl.concat([gained, lost])["query_id"].to_list()
     before, after = (
         _found(judged, files, who, collection, ids)
-        for who in (scores.bases[name], name)
+        for who in (_base(scores, name, collection), name)
     )
     wanted = pl.col("query_id").is_in(ids)
     texts = dict(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dr_lightning.analysis.scores import POOLED, Scores
-from dr_lightning.analysis.significance import Difference, describe, paired
+from dr_lightning.analysis.significance import Difference, describe
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Row:
         queries: Judged queries.
         means: Mean of each measure over the queries; null where it was not measured.
         difference: From its base on the first measure; null for the base itself, or
-            where the base or a second query is missing.
+            where the base or a second query is missing. Over all test collections the
+            base must be one, and judged on all of them.
     """
 
     collection: str
@@ -64,25 +65,13 @@ def _rows(scores: Scores, collection: str) -> Iterator[Row]:
             spread=None if collection == POOLED else seeds["spread"].item(),
             queries=len(own),
             means=means.select(pl.col(scores.measures).mean()).row(0, named=True),
-            difference=difference(scores, name, scores.bases[name], collection),
+            difference=_difference(scores, name, collection),
         )
 
 
-def difference(
-    scores: Scores, new: str, base: str, collection: str
-) -> Difference | None:
-    """A system's difference from another one; null where they are the same or unpaired.
-
-    Args:
-        scores: What `scores` gave.
-        new: A system.
-        base: The other.
-        collection: A collection, or `POOLED`.
-    """
-    if base not in scores.names:
+def _difference(scores: Scores, name: str, collection: str) -> Difference | None:
+    base = scores.base(name, collection)
+    if base is None or base == name:
         return None
-    before, after = (scores.of(name, collection) for name in (base, new))
-    differences = paired(before, after, scores.measure)
-    if new == base or min(map(len, differences), default=0) < 2:
-        return None
-    return describe(differences)
+    found = scores.differences(base, name, collection)
+    return describe(found) if min(map(len, found), default=0) > 1 else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dr_lightning.analysis.run import Run, section
+from dr_lightning.analysis.run import Run
 
 BOTH = "selected = last"
 """The checkpoint that is both, in all runs of an experiment."""
@@ -42,12 +42,13 @@ class Experiment:
     def checkpoint(self, name: str) -> str:
         """The name of a checkpoint; selected and last are one if all runs say so.
 
+        Runs that have not been evaluated after a step say nothing.
+
         Args:
             name: "base", "selected" or "last".
         """
-        is_one = all(
-            run.ends["selected"] == run.ends["last"] is not None for run in self.runs
-        )
+        ends = [run.ends for run in self.runs if run.ends["last"] is not None]
+        is_one = bool(ends) and all(one["selected"] == one["last"] for one in ends)
         return BOTH if is_one and name in {"selected", "last"} else name
 
 
@@ -56,7 +57,7 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
     Runs of one name are kept apart, and named with their folder, if their settings
     differ in more than seed, logger and folders of paths, if their data differ, or if
-    a seed repeats.
+    a seed repeats. Of a run without a record the settings alone count.
 
     Args:
         runs: In any order.
@@ -88,9 +89,9 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-    alike: dict[str, list[Run]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        alike[_identity(run)].append(run)
+        alike[_identity(run, runs)].append(run)
     groups = []
     for group in alike.values():
         seeds = {run.seed for run in group}
@@ -99,12 +100,28 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
     return groups
 
 
-def _identity(run: Run) -> str:
-    """Text that is equal for runs of equal settings and data."""
-    told = dict(flat(run.config))
+def _identity(run: Run, others: Sequence[Run]) -> tuple[str, str]:
+    """Texts that are equal for runs of equal settings and data.
+
+    What a run without a record read is not known: it joins those of its settings, if
+    they agree on the data and lack its seed.
+    """
+    settings = _settings(run)
+    if run.record:
+        return settings, _data(run)
+    alike = [one for one in others if one.record and _settings(one) == settings]
+    data = {_data(one) for one in alike}
+    joins = len(data) == 1 and run.seed not in {one.seed for one in alike}
+    return settings, data.pop() if joins else ""
+
+
+def _settings(run: Run) -> str:
     # A file's name tells less than its content, but is there without it.
-    told |= {f"fingerprint of {key}": v for key, v in run.fingerprints.items()}
-    return json.dumps(told, sort_keys=True, default=str)
+    return json.dumps(dict(flat(run.config)), sort_keys=True, default=str)
+
+
+def _data(run: Run) -> str:
+    return json.dumps(run.fingerprints, sort_keys=True)
 
 
 def flat(settings: Any, above: str = "") -> Iterator[tuple[str, Any]]:
@@ -164,36 +181,3 @@ def differences(found: Sequence[Experiment]) -> dict[str, list[Any]]:
         for key, several in values.items()
         if any(value != several[0] for value in several[1:])
     }
-
-
-def bases(found: Sequence[Experiment]) -> dict[str, str]:
-    """What is put behind "base" for each experiment, so that unlike bases stay apart.
-
-    Nothing where all experiments start from the same encoder; else the name of its
-    backbone, or of the experiment where that tells too little.
-
-    Args:
-        found: What `experiments` gave.
-    """
-    encoders: dict[str, list[Experiment]] = defaultdict(list)
-    for one in found:
-        settings = section(one.runs[0].config, "model", "encoder")
-        if settings:
-            encoders[json.dumps(dict(flat(settings)), default=str)].append(one)
-    behind = {one.name: "" for one in found}
-    if len(encoders) < 2:
-        return behind
-    names = [_backbone(several[0]) for several in encoders.values()]
-    if "" in names or len(set(names)) < len(names):
-        names = [f"of {several[0].name}" for several in encoders.values()]
-    return behind | {
-        one.name: f" {name}"
-        for name, several in zip(names, encoders.values(), strict=True)
-        for one in several
-    }
-
-
-def _backbone(one: Experiment) -> str:
-    encoder = section(one.runs[0].config, "model", "encoder", "init_args")
-    name = Path(str(encoder.get("backbone", ""))).name
-    return f"({name})" if name else ""

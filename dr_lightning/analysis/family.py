@@ -1,6 +1,6 @@
 """Claims that are tested together: named beforehand, with p values adjusted by Holm."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +11,6 @@ from dr_lightning.analysis.significance import (
     Difference,
     describe,
     holm,
-    paired,
     randomisation,
     t_test,
 )
@@ -75,9 +74,7 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
             raise ValueError(msg)
     pairs = []
     for claim in claims:
-        before = scores.of(claim.base, claim.collection)
-        after = scores.of(claim.new, claim.collection)
-        pairs.append(paired(before, after, scores.measure))
+        pairs.append(scores.differences(claim.base, claim.new, claim.collection))
         if min(map(len, pairs[-1]), default=0) < 2:
             msg = (
                 f"{claim}: the two share fewer than 2 judged queries there. Judge both "
@@ -92,34 +89,76 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
 
 
 def _read(text: str, scores: Scores) -> Claim:
-    sides, _, collection = text.partition(" on ")
-    names = [side.strip() for side in sides.split(">")]
-    if len(names) != 2:
-        msg = (
-            f"family has {text!r}, which is no claim. Write NEW > OLD, or NEW > OLD on "
-            "COLLECTION, such as 'kl > base on scifact'."
-        )
-        raise ValueError(msg)
-    new = _system(names[0], scores, text)
-    own = scores.bases[new] if names[1] == "base" else names[1]
+    new, base, collection = _parts(text, scores)
+    new = _system(new, scores, text)
+    own = _base(new, collection, scores, text) if base == "base" else base
     base = _system(own, scores, text)
     if new == base:
         msg = f"family has {text!r}: both sides are {new}. Name two systems."
         raise ValueError(msg)
-    return Claim(new, base, _collection(collection.strip(), new, base, scores, text))
+    return Claim(new, base, _collection(collection, new, base, scores, text))
 
 
-def _system(name: str, scores: Scores, text: str) -> str:
-    ends = ["", " selected", f" {BOTH}", " last"]
-    stem = name.removesuffix(" selected").removesuffix(" last")
-    for found in [*(name + end for end in ends), f"{stem} {BOTH}"]:
-        if found in scores.names:
-            return found
+def _parts(text: str, scores: Scores) -> tuple[str, str, str]:
+    """New system, old one, and collection; names that are there may hold > and on."""
+    readings = list(_readings(text))
+    places = {"", POOLED, *scores.collections}
+    for new, base, collection in readings:
+        known = base == "base" or _found(base, scores)
+        if known and _found(new, scores) and collection in places:
+            return new, base, collection
+    if text.count(">") != 1:
+        msg = (
+            f"family has {text!r}, which is no claim. Write NEW > OLD, or NEW > OLD on "
+            "COLLECTION, such as 'kl > base on scifact', with names of these: "
+            f"{', '.join(scores.names)}."
+        )
+        raise ValueError(msg)
+    # Of a name that is not there the message tells what there is.
+    return readings[-1]
+
+
+def _readings(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each way to part a text, those with the longest second name first."""
+    for sign in (place for place, letter in enumerate(text) if letter == ">"):
+        words = text[sign + 1 :].split(" on ")
+        for end in range(len(words), 0, -1):
+            base, collection = (" on ".join(w) for w in (words[:end], words[end:]))
+            yield text[:sign].strip(), base.strip(), collection.strip()
+
+
+def _base(new: str, collection: str, scores: Scores, text: str) -> str:
+    """Of the collection; where none is named of the tests, else of what is there."""
+    own = {place: base for (name, place), base in scores.bases.items() if name == new}
+    where = [collection] if collection in own else scores.tests or list(own)
+    found = dict.fromkeys(own[place] for place in where if place in own)
+    if len(found) == 1:
+        return next(iter(found))
     msg = (
-        f"family has {text!r}, but there is no system {name!r}. There are "
+        f"family has {text!r}, but {new} has {' and '.join(found) or 'no one base'} "
+        f"on {', '.join(where)}. Name the base, or a collection; there are "
         f"{', '.join(scores.names)}."
     )
     raise ValueError(msg)
+
+
+def _system(name: str, scores: Scores, text: str) -> str:
+    found = _found(name, scores)
+    if found is None:
+        msg = (
+            f"family has {text!r}, but there is no system {name!r}. There are "
+            f"{', '.join(scores.names)}."
+        )
+        raise ValueError(msg)
+    return found
+
+
+def _found(name: str, scores: Scores) -> str | None:
+    """The system of a name that may lack its checkpoint."""
+    ends = ["", " selected", f" {BOTH}", " last"]
+    stem = name.removesuffix(" selected").removesuffix(" last")
+    names = [*(name + end for end in ends), f"{stem} {BOTH}"]
+    return next((one for one in names if one in scores.names), None)
 
 
 def _collection(name: str, new: str, base: str, scores: Scores, text: str) -> str:
@@ -128,9 +167,9 @@ def _collection(name: str, new: str, base: str, scores: Scores, text: str) -> st
         pl.col("name").n_unique()
     )
     shared = both.filter(pl.col("name") == 2)["collection"].to_list()
-    if name:
-        chosen = [name] if name in shared or name == POOLED else []
-    elif scores.tests:
+    if name and name != POOLED:
+        chosen = [name] if name in shared else []
+    elif scores.tests or name:
         chosen = scores.tests if set(scores.tests) <= set(shared) else []
     else:
         chosen = shared

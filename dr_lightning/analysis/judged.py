@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dr_lightning.analysis.experiments import Experiment, bases
+from dr_lightning.analysis.bases import bases
+from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.run import Run, section
 from dr_lightning.artefacts import read_manifest
 
@@ -162,6 +163,20 @@ def find_evaluations(
     return judged
 
 
+def evaluated(folder: Path) -> tuple[str, dict[str, Path]]:
+    """The collection and the rankings that `evaluate --out` left, the base first.
+
+    Args:
+        folder: Its output; of another program's the rankings are empty.
+    """
+    try:
+        told = json.loads((folder / EVALUATION_FILE).read_text("utf-8"))
+        runs = {name: folder / one["run"] for name, one in told["systems"].items()}
+        return told["collection"], runs
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", {}
+
+
 def owner_of(path: Path, found: Sequence[Experiment]) -> tuple[Run, Experiment] | None:
     """The run in whose folder a path lies, if any.
 
@@ -179,12 +194,7 @@ def owner_of(path: Path, found: Sequence[Experiment]) -> tuple[Run, Experiment] 
 def _of_evaluation(
     folder: Path, owner: tuple[Run, Experiment] | None, behind: dict[str, str]
 ) -> Iterator[Judged]:
-    try:
-        told = json.loads((folder / EVALUATION_FILE).read_text("utf-8"))
-        runs = {name: folder / one["run"] for name, one in told["systems"].items()}
-        collection = told["collection"]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return  # another program's file of that name
+    collection, runs = evaluated(folder)
     for number, (name, file) in enumerate(runs.items()):
         checkpoint = _checkpoint(name, number)
         one = Judged(

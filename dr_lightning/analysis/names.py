@@ -1,18 +1,13 @@
-"""One name for one thing: what is left out, merged, or told apart before comparing."""
+"""One name for one thing: what is left out, merged, or told apart by its data."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 
-from dr_lightning.analysis.experiments import folder_names
 from dr_lightning.analysis.judged import Judged
-from dr_lightning.analysis.values import scan
-
-#: Two evaluations of one model may differ by the rounding of float32.
-ROUNDING = 1e-6
+from dr_lightning.analysis.unequal import unequal
 
 
 def readable(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
@@ -65,48 +60,17 @@ def tell_collections_apart(
     return named, notes
 
 
-def tell_systems_apart(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
-    """Names systems of `evaluate` by their folders too, where one name has two values.
-
-    Args:
-        judged: Any.
-
-    Returns:
-        The same with such names, and a line on every name that stood for several.
-    """
-    renamed: dict[tuple[Path, str], str] = {}
-    notes = []
-    for several in _alike(judged).values():
-        loose = [one for one in several if not one.of_run]
-        if len(loose) < 2 or not any(unequal(loose[0], other) for other in loose[1:]):
-            continue
-        folders = [one.file.parent for one in loose]
-        names = [f"{loose[0].system} of {end}" for end in folder_names(folders)]
-        keys = [(folder, loose[0].system) for folder in folders]
-        renamed |= dict(zip(keys, names, strict=True))
-        notes.append(
-            f"{loose[0].system} has other values on {loose[0].collection} in each of "
-            f"{len(names)} folders, and is told apart: {', '.join(names)}."
-        )
-    told = [
-        replace(
-            one,
-            system=renamed.get((one.file.parent, one.system), one.system),
-            base=renamed.get((one.file.parent, one.base), one.base),
-        )
-        for one in judged
-    ]
-    return told, notes
-
-
 def once(judged: Sequence[Judged]) -> list[Judged]:
     """Each ranking once: equal values are one.
+
+    Where a system is the base of one evaluation and compared in another one, it stays
+    compared.
 
     Args:
         judged: Any.
 
     Raises:
-        ValueError: If one name has unequal values; names both files.
+        ValueError: If a run has unequal values of one checkpoint; names both files.
     """
     alike = _alike(judged)
     for first, *others in alike.values():
@@ -114,31 +78,20 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
             if queries := unequal(first, other):
                 msg = (
                     f"{first.values} and {other.values} both are {first.name} on "
-                    f"{first.collection}, but differ in {queries} queries. Name the "
-                    "systems differently in `evaluate`, or give one of the folders."
+                    f"{first.collection}, but differ in {queries} queries. Give the "
+                    "folder of one of them, or move the other out of the run's."
                 )
                 raise ValueError(msg)
-    return [several[0] for several in alike.values()]
+    return [
+        min(several, key=lambda one: one.base == one.system)
+        for several in alike.values()
+    ]
 
 
 def _alike(judged: Sequence[Judged]) -> dict[tuple[object, ...], list[Judged]]:
+    """By name, whether it is a base or not: one system may be both."""
     alike: dict[tuple[object, ...], list[Judged]] = defaultdict(list)
     for one in judged:
-        key = (one.collection, one.system, one.checkpoint, one.step, one.seed)
+        key = (one.collection, one.name, one.step, one.seed)
         alike[key].append(one)
     return alike
-
-
-def unequal(one: Judged, other: Judged) -> int:
-    """In how many queries two rankings differ on measures that both have.
-
-    Args:
-        one: A ranking.
-        other: Another one.
-    """
-    if one.values.resolve() == other.values.resolve():
-        return 0
-    values = [scan([x]).select("query_id", "measure", "value") for x in (one, other)]
-    shared = values[0].join(values[1], on=["query_id", "measure"])
-    differs = (pl.col("value") - pl.col("value_right")).abs() > ROUNDING
-    return shared.filter(differs).select("query_id").unique().collect().height

@@ -11,6 +11,7 @@ from dr_lightning.analysis.experiments import Experiment, experiments
 from dr_lightning.analysis.judged import Judged, find_evaluations, of_runs
 from dr_lightning.analysis.run import Run, is_run, walk
 from dr_lightning.analysis.steps import logged
+from dr_lightning.analysis.unequal import tell_systems_apart
 from dr_lightning.analysis.verbs import of_verbs
 
 STEPS = pl.Schema(
@@ -113,6 +114,6 @@ def load(paths: Sequence[Path | str]) -> Results:
     apart += find_evaluations(folders, found)
     judged, unread = names.readable([*of_runs(found), *apart])
     judged, collections = names.tell_collections_apart(judged)
-    judged, systems = names.tell_systems_apart(judged)
+    judged, systems = tell_systems_apart(judged)
     notes = (*told, *unread, *collections, *systems)
     return Results(tuple(found), tuple(names.once(judged)), notes)

@@ -3,13 +3,16 @@
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from dr_lightning.analysis.experiments import Experiment, differences
-from dr_lightning.analysis.judged import Judged
+from dr_lightning.analysis.judged import Judged, evaluated
 from dr_lightning.analysis.results import Results
 from dr_lightning.analysis.run import CONFIG_FILE, Run, section
 from dr_lightning.analysis.section import Figure, Section
 from dr_lightning.analysis.table import Table
+from dr_lightning.artefacts import read_manifest
 
 _MODULE = "python -m dr_lightning"
 
@@ -33,15 +36,11 @@ def runs(results: Results, command: Sequence[str]) -> Section:
         text="Relative paths of a command are those of where it first ran.",
         blocks=found,
         commands=[
-            *(f"{_MODULE} fit --config {_quoted(run)}" for run in results.runs),
+            *map(_fit, results.runs),
             *_evaluations(results.judged),
             f"{_MODULE} {shlex.join(command)}",
         ],
     )
-
-
-def _quoted(run: Run) -> str:
-    return shlex.quote(str(run.folder / CONFIG_FILE))
 
 
 def _runs(experiments: Sequence[Experiment]) -> Table:
@@ -125,17 +124,28 @@ def _versions(found: Sequence[Run]) -> list[Table]:
     ]
 
 
+def _fit(run: Run) -> str:
+    """With a folder of its own, for the same version would replace the run's files."""
+    told = ["fit", "--config", str(run.folder / CONFIG_FILE)]
+    logger = section(run.config, "trainer", "logger", "init_args")
+    if logger.get("version") is not None:
+        told += ["--trainer.logger.init_args.version", "null"]
+    return f"{_MODULE} {shlex.join(told)}"
+
+
 def _evaluations(judged: Sequence[Judged]) -> list[str]:
     """A command for each folder of `evaluate` whose manifests name its inputs."""
-    folders: dict[str, list[Judged]] = {}
-    for one in judged:
-        if section(one.manifest, "settings", "source"):
-            folders.setdefault(str(one.file.parent), []).append(one)
-    return [_evaluation(folder, several) for folder, several in folders.items()]
+    commands = []
+    for folder in dict.fromkeys(one.file.parent for one in judged):
+        # Rankings that other folders have too are judged once, but stand in all.
+        manifests = [read_manifest(file) for file in evaluated(folder)[1].values()]
+        settings = [section(one, "settings") for one in manifests]
+        if settings and all(section(one, "source") for one in settings):
+            commands.append(_evaluation(folder, settings))
+    return commands
 
 
-def _evaluation(folder: str, judged: Sequence[Judged]) -> str:
-    settings = [section(one.manifest, "settings") for one in judged]
+def _evaluation(folder: Path, settings: Sequence[dict[str, Any]]) -> str:
     collection = settings[0]["collection"]
     told = [
         f"--collection.{name}={collection[name]}"
@@ -151,4 +161,5 @@ def _evaluation(folder: str, judged: Sequence[Judged]) -> str:
             if kind in one["source"]
         ]
         told += [f"--{kind}=[{', '.join(sources)}]"] if sources else []
-    return f"{_MODULE} {shlex.join(['evaluate', *told, f'--out={folder}'])}"
+    told += [f"--out={folder}", "--overwrite=true"]
+    return f"{_MODULE} {shlex.join(['evaluate', *told])}"

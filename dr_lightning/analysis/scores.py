@@ -1,15 +1,18 @@
 """Per-query values averaged over seeds: what comparisons pair."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from dr_lightning.analysis.judged import ALONE
+from dr_lightning.analysis.judged import ALONE, Judged
 from dr_lightning.analysis.results import Results
+from dr_lightning.analysis.significance import Differences, paired
 
 POOLED = "all test collections"
 """Stands for every test collection together, each counting the same."""
+_SYSTEM = ("collection", "name")
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,15 @@ class Scores:
     Args:
         table: kind, collection, name, checkpoint, query_id, and a column a measure.
         measures: These columns; systems are compared by the first.
-        bases: Name of the system that each is compared with.
+        bases: Name of the system that each is compared with, by name and collection.
         seeds: collection, name, seeds (runs that were averaged), and spread (standard
-            deviation over them of the first measure's mean).
+            deviation over them of the first measure's mean; null for one, or where it
+            was not measured).
     """
 
     table: pl.DataFrame
     measures: tuple[str, ...]
-    bases: dict[str, str]
+    bases: Mapping[tuple[str, str], str]
     seeds: pl.DataFrame
 
     @property
@@ -57,10 +61,35 @@ class Scores:
             name: The system.
             collection: A collection, or `POOLED`.
         """
-        here = self.tests if collection == POOLED else [collection]
         return self.table.filter(
-            pl.col("collection").is_in(here), pl.col("name") == name
+            pl.col("collection").is_in(self._here(collection)), pl.col("name") == name
         )
+
+    def base(self, name: str, collection: str) -> str | None:
+        """The system that one is compared with; null where there is none, or several.
+
+        Args:
+            name: The system.
+            collection: A collection, or `POOLED`.
+        """
+        found = {self.bases.get((name, one)) for one in self._here(collection)}
+        return found.pop() if len(found) == 1 else None
+
+    def differences(self, base: str, new: str, collection: str) -> Differences:
+        """Differences of the queries that two systems share, on the first measure.
+
+        Args:
+            base: The one.
+            new: The other.
+            collection: A collection, or `POOLED`: none if one of the test collections
+                has no shared query, for a part of them is not all.
+        """
+        before, after = (self.of(name, collection) for name in (base, new))
+        found = paired(before, after, self.measure)
+        return found if len(found) == len(self._here(collection)) else []
+
+    def _here(self, collection: str) -> list[str]:
+        return self.tests if collection == POOLED else [collection]
 
 
 def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
@@ -71,22 +100,16 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
         measures: Measures to keep, the first to compare by; null = all there are.
 
     Raises:
-        ValueError: If nothing is judged, or a measure is not there.
+        ValueError: If nothing is judged, a value is no number, a measure is not there,
+            or a system of `evaluate` has the name of a run's.
     """
-    # What one run selected by is no test for any.
-    kind = pl.col("kind").max().over("collection")
-    table = results.measurements.with_columns(name=_name(), kind=kind).collect()
-    if table.is_empty():
-        msg = (
-            "nothing is judged yet: no evaluation of these runs is finished. Wait for "
-            "one, or judge a model with `evaluate --out`."
-        )
-        raise ValueError(msg)
+    table = _measured(results)
     there = table["measure"].unique(maintain_order=True).to_list()
     if unknown := [name for name in measures or [] if name not in there]:
         msg = f"there is no measure {unknown[0]!r}; the files have {', '.join(there)}."
         raise ValueError(msg)
     kept = tuple(measures or there)
+    _refuse_infinite(table.filter(pl.col("measure").is_in(kept)), results.ends)
     keys = ["kind", "collection", "name", "checkpoint", "query_id"]
     # Bases first, teachers last, as a bound.
     is_base, is_teacher = (pl.col("checkpoint") == end for end in ("base", "teacher"))
@@ -105,15 +128,74 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
     )
     trained = pl.col("checkpoint") != "base"  # runs of all seeds start from one
     seeds = (
-        table.filter(pl.col("measure") == kept[0])
-        .with_columns(seed=pl.when(trained).then("seed"))
-        .group_by("collection", "name", "seed", maintain_order=True)
-        .agg(pl.col("value").mean())
-        .group_by("collection", "name", maintain_order=True)
+        table.with_columns(seed=pl.when(trained).then("seed"))
+        .group_by(*_SYSTEM, "seed", maintain_order=True)
+        .agg(pl.col("value").filter(pl.col("measure") == kept[0]).mean())
+        .group_by(_SYSTEM, maintain_order=True)
         .agg(seeds=pl.col("seed").count(), spread=pl.col("value").std())
     )
-    bases = {one.name: one.base for one in results.ends}
-    return Scores(averaged, kept, bases, seeds)
+    return Scores(averaged, kept, _bases(results.ends), seeds)
+
+
+def _measured(results: Results) -> pl.DataFrame:
+    # What one run selected by is no test for any.
+    kind = pl.col("kind").max().over("collection")
+    table = (
+        results.measurements.with_columns(name=_name(), kind=kind)
+        # A base of one evaluation may be compared in another one.
+        .with_columns(checkpoint=pl.col("checkpoint").first().over(_SYSTEM))
+        .collect()
+    )
+    if table.is_empty():
+        runs = ", ".join(f"{run.folder} ({run.status})" for run in results.runs)
+        msg = (
+            "nothing is judged yet: no values of single queries are there; runs: "
+            f"{runs or 'none'}. Wait for the first evaluation of a run that goes on, "
+            "or judge a model with `evaluate --out`."
+        )
+        raise ValueError(msg)
+    _refuse_shared_names(table)
+    return table
+
+
+def _refuse_shared_names(table: pl.DataFrame) -> None:
+    """A run's seeds are averaged: what `evaluate` judged is none of them."""
+    trained = table.filter(pl.col("checkpoint") != "base")
+    seeded = trained.group_by(_SYSTEM, maintain_order=True).agg(
+        pl.col("seed").is_null().n_unique()
+    )
+    for collection, name in seeded.filter(pl.col("seed") > 1).select(_SYSTEM).rows():
+        msg = (
+            f"{name} on {collection} is a run's and also a system of `evaluate`. Name "
+            "it otherwise in `evaluate`, or leave one of the folders out."
+        )
+        raise ValueError(msg)
+
+
+def _refuse_infinite(table: pl.DataFrame, judged: Sequence[Judged]) -> None:
+    odd = table.filter(~pl.col("value").is_finite())
+    if odd.is_empty():
+        return
+    row = odd.row(0, named=True)
+    here = (row["name"], row["collection"], row["seed"])
+    file = next(
+        one.values for one in judged if (one.name, one.collection, one.seed) == here
+    )
+    msg = (
+        f"{file}: {row['measure']} of query {row['query_id']!r} under {row['name']} on "
+        f"{row['collection']} is {row['value']}, but values must be finite. Judge it "
+        "again, leave the folder out, or choose other measures."
+    )
+    raise ValueError(msg)
+
+
+def _bases(judged: Sequence[Judged]) -> dict[tuple[str, str], str]:
+    """Without systems whose seeds have several bases on a collection."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in judged:
+        found[one.name, one.collection].add(one.base)
+    single = {key: bases.pop() for key, bases in found.items() if len(bases) == 1}
+    return {key: base for key, base in single.items() if base}
 
 
 def _name() -> pl.Expr:

@@ -243,7 +243,6 @@ def compared(scores: Scores, collection: str) -> list[str]:
     return [
         name
         for name in names
-        if scores.bases[name] in names
-        and scores.bases[name] != name
+        if scores.base(name, collection) in {*names} - {name}
         and f"{name.removesuffix(' last')} selected" not in {*names} - {name}
     ]

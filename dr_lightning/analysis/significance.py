@@ -54,6 +54,9 @@ def paired(base: pl.DataFrame, new: pl.DataFrame, measure: str) -> Differences:
         new: The same of the other system.
         measure: Name of the column, such as nDCG@10.
 
+    Raises:
+        ValueError: If a query stands there twice, which would pair each with each.
+
     Example:
         >>> base = pl.DataFrame({"query_id": ["a", "b"], "AP": [0.1, 0.2]})
         >>> new = pl.DataFrame({"query_id": ["b", "a"], "AP": [0.5, 0.1]})
@@ -61,6 +64,8 @@ def paired(base: pl.DataFrame, new: pl.DataFrame, measure: str) -> Differences:
         [array([0. , 0.3])]
     """
     keys = [name for name in ("collection", "query_id") if name in base.columns]
+    for table in (base, new):
+        _refuse_repeated(table.select(keys))
     both = base.select(*keys, base=measure).join(
         new.select(*keys, new=measure), on=keys, maintain_order="left"
     )
@@ -70,6 +75,18 @@ def paired(base: pl.DataFrame, new: pl.DataFrame, measure: str) -> Differences:
         return [both["difference"].to_numpy()]
     parts = both.partition_by("collection", maintain_order=True)
     return [part["difference"].to_numpy() for part in parts]
+
+
+def _refuse_repeated(keys: pl.DataFrame) -> None:
+    repeated = keys.filter(keys.is_duplicated())
+    if not repeated.is_empty():
+        *collection, query = repeated.row(0)
+        place = f"{collection[0]}: " if collection else ""
+        msg = (
+            f"{place}query {query!r} has several values of one system, and only one "
+            "can be paired. Keep one value of each query."
+        )
+        raise ValueError(msg)
 
 
 def describe(differences: Differences, seed: int = 13) -> Difference:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dr_lightning.analysis.experiments import Experiment, bases
+from dr_lightning.analysis.bases import bases
+from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.judged import Judged, owned, owner_of, part, rankings
 from dr_lightning.analysis.run import Run
 

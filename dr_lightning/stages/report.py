@@ -46,9 +46,10 @@ def report(
     _require_altair()
     from dr_lightning.analysis import page, run_section, sections
 
-    command = ["report", *map(str, paths), f"--out={out}"]
+    command = ["report", *map(str, paths), f"--out={out}", f"--title={title}"]
     for name, values in (("measures", measures), ("family", family)):
         command += [f"--{name}=[{', '.join(values)}]"] if values else []
+    command.append("--overwrite=true")
     results = load(paths)
     found = scores(results, measures)
     told = [

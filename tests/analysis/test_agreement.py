@@ -97,3 +97,12 @@ def test_every_system_is_beside_the_teacher(tmp_path: Path) -> None:
         "base": (-1.0, 2, 2.0, 0.5),
         "fitted": (1.0, 2, 2.0, 0.55),
     }
+
+
+def test_a_system_without_the_measure_is_left_out(tmp_path: Path) -> None:
+    systems = {"base": [0.1, 0.9], "kl": [0.2, 0.8], "teacher": [1.0, 1.0]}
+    values = write_evaluation(tmp_path, systems) / "run-1.per_query.parquet"
+    pl.read_parquet(values).drop("nDCG@10").write_parquet(values)
+    results = load([tmp_path])
+    found = agreements(scores(results), results.ends, "scifact")
+    assert [one.name for one in found] == ["base"]

@@ -97,3 +97,47 @@ def test_a_claim_across_collections_is_refused(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "b", {"other": BASE, "tuned": KL}, "b")
     with pytest.raises(ValueError, match="Both are judged on none"):
         assess(scores(load([tmp_path])), ["fitted > tuned"])
+
+
+def test_a_claim_about_all_collections_needs_all_of_them(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "a", {"base": BASE, "kl": KL, "mse": MSE}, "a")
+    write_evaluation(tmp_path / "b", {"base": BASE, "kl": KL}, "b")
+    found = scores(load([tmp_path]))
+    for text in (f"mse > base on {POOLED}", "mse > base"):
+        with pytest.raises(ValueError, match="Both are judged on a"):
+            assess(found, [text])
+    (one,) = assess(found, [f"kl > base on {POOLED}"])
+    assert one.claim.collection == POOLED
+
+
+def test_a_claim_about_all_collections_needs_one(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: KL})
+    with pytest.raises(ValueError, match="Both are judged on dev"):
+        assess(scores(load([tmp_path])), [f"kl > base on {POOLED}"])
+
+
+def test_a_base_that_is_another_on_each_collection_is_named(tmp_path: Path) -> None:
+    write_evaluation(tmp_path / "a", {"base": BASE, "kl": KL}, "a")
+    write_evaluation(tmp_path / "b", {"mini": MSE, "kl": KL}, "b")
+    found = scores(load([tmp_path]))
+    with pytest.raises(ValueError, match=r"kl has base and mini on a, b\. Name the"):
+        assess(found, ["kl > base"])
+    (one,) = assess(found, ["kl > base on b"])
+    assert str(one.claim) == "kl > mini on b"
+
+
+@pytest.mark.parametrize(
+    ("text", "claim"),
+    [
+        ("a on b > base", "a on b > base on c"),
+        ("p > 0.5>a on b", "p > 0.5 > a on b on c"),
+        ("p > 0.5 > base on c", "p > 0.5 > base on c"),
+        ("base>p > 0.5 on c", "base > p > 0.5 on c"),
+    ],
+)
+def test_names_that_are_there_may_hold_the_words_of_a_claim(
+    tmp_path: Path, text: str, claim: str
+) -> None:
+    write_evaluation(tmp_path, {"base": BASE, "a on b": KL, "p > 0.5": MSE}, "c")
+    (one,) = assess(scores(load([tmp_path])), [text])
+    assert str(one.claim) == claim

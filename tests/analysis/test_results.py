@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from shutil import rmtree
 
 import polars as pl
 import pytest
 
+from dr_lightning.analysis.comparison import compare
 from dr_lightning.analysis.experiments import differences
 from dr_lightning.analysis.family import assess
 from dr_lightning.analysis.results import load
@@ -90,14 +92,46 @@ def test_a_repeated_seed_is_kept_apart(tmp_path: Path) -> None:
     assert len(load([tmp_path]).experiments) == 2
 
 
+def test_a_seed_without_a_record_is_of_its_settings(tmp_path: Path) -> None:
+    """It has just begun, or was killed before its first evaluation."""
+    for seed in (1, 2, 3):
+        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        write_record(folder, **record, fingerprints={"corpus": "c", "train lists": "t"})
+    (folder / "run.json").unlink()
+    rmtree(folder / "retrieval")
+    results = load([tmp_path])
+    assert [(one.name, len(one.runs)) for one in results.experiments] == [("kl", 3)]
+    assert results.notes == ()
+    assert scores(results).names == ["base", "kl selected = last"]
+
+
+def test_a_seed_without_a_record_joins_no_seed_of_its_own(tmp_path: Path) -> None:
+    """It was killed and started anew: the new one is not to be parted from others."""
+    for name, seed in (("a", 1), ("b", 2), ("killed", 2)):
+        folder = write_run(tmp_path / name, {0: BASE, 4: END}, seed=seed)
+    (folder / "run.json").unlink()
+    results = load([tmp_path])
+    assert [len(one.runs) for one in results.experiments] == [2, 1]
+
+
+def test_a_run_without_a_record_joins_none_of_two_data(tmp_path: Path) -> None:
+    for seed, corpus in ((1, "c"), (2, "d"), (3, "")):
+        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        write_record(folder, **record, fingerprints={"corpus": corpus})
+    (folder / "run.json").unlink()
+    assert [len(one.runs) for one in load([tmp_path]).experiments] == [1, 1, 1]
+
+
 def test_unlike_bases_keep_their_names(tmp_path: Path) -> None:
     for name, backbone in (("one", "models/mini"), ("two", "models/large")):
         folder = write_run(tmp_path / name, {0: BASE, 4: END}, name=name)
         config = (folder / "config.yaml").read_text("utf-8")
         (folder / "config.yaml").write_text(config.replace("models/mini", backbone))
     found = scores(load([tmp_path]))
-    assert found.bases["one selected = last"] == "base (mini)"
-    assert found.bases["two selected = last"] == "base (large)"
+    assert found.base("one selected = last", "dev") == "base (mini)"
+    assert found.base("two selected = last", "dev") == "base (large)"
     one, _ = assess(found, ["one > base on dev", "two > one on dev"])
     assert str(one.claim) == "one selected = last > base (mini) on dev"
 
@@ -130,13 +164,15 @@ def test_a_run_s_checkpoints_are_compared_with_a_base_judged_apart(
     write_evaluation(folder / "scifact", {"last": END, "selected": HALF})
     found = scores(load([tmp_path]))
     assert set(found.names) == {"base", "kl selected", "kl last", "bm25"}
-    assert found.bases["kl last"] == found.bases["bm25"] == "base"
+    for name in ("kl last", "bm25"):
+        assert found.base(name, "scifact") == "base"
 
 
 def test_an_evaluation_alone_has_its_first_system_for_a_base(tmp_path: Path) -> None:
     write_evaluation(tmp_path / "out", {"mini": BASE, "fitted": END})
     found = scores(load([tmp_path]))
-    assert found.bases == {"mini": "mini", "fitted": "mini"}
+    for name in ("mini", "fitted"):
+        assert found.base(name, "scifact") == "mini"
 
 
 def test_equal_systems_of_two_folders_are_one_others_told_apart(tmp_path: Path) -> None:
@@ -149,11 +185,36 @@ def test_equal_systems_of_two_folders_are_one_others_told_apart(tmp_path: Path) 
     }
 
 
-def test_a_run_with_two_values_for_its_base_is_refused(tmp_path: Path) -> None:
-    for seed, base in ((1, BASE), (2, HALF)):
-        folder = write_run(tmp_path / f"s{seed}", {0: BASE, 4: END}, seed=seed)
-        write_evaluation(folder / "test", {"base": base, "last": END})
-    with pytest.raises(ValueError, match=r"s1/.*s2/.*both are base.*differ in 2 quer"):
+def test_a_system_that_is_also_a_base_counts_once(tmp_path: Path) -> None:
+    """In the second folder `kl` is first, and so the base of the other."""
+    write_evaluation(tmp_path / "one", {"base": BASE, "kl": HALF})
+    write_evaluation(tmp_path / "two", {"kl": HALF, "mse": END})
+    found = scores(load([tmp_path]))
+    assert {name: len(found.of(name, "scifact")) for name in found.names} == {
+        "base": 3,
+        "kl": 3,
+        "mse": 3,
+    }
+    rows = {row.name: row.difference for row in compare(found)}
+    assert rows["kl"] is not None
+    assert rows["mse"] is not None
+    # (0.1 + 0.1 + 0) / 3, from base; (0.1 - 0.1 + 0.3) / 3, from kl
+    assert rows["kl"].mean == pytest.approx(0.066667, abs=1e-6)
+    assert rows["mse"].mean == pytest.approx(0.1)
+
+
+def test_a_base_of_a_run_may_stand_second_in_an_evaluation(tmp_path: Path) -> None:
+    write_run(tmp_path / "kl", {0: BASE, 4: END})
+    write_evaluation(tmp_path / "out", {"mini": HALF, "base": BASE}, "dev")
+    assert len(scores(load([tmp_path])).of("base", "dev")) == 3
+
+
+def test_a_run_with_two_values_for_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    for name, values in (("one", END), ("two", HALF)):
+        write_evaluation(folder / name, {"base": BASE, "last": values})
+    message = r"one/.*two/.*both are kl selected = last.*differ in 3 queries. Give the"
+    with pytest.raises(ValueError, match=message):
         load([tmp_path])
 
 
@@ -209,7 +270,8 @@ def test_an_empty_folder_of_a_run_gives_typed_empty_frames(tmp_path: Path) -> No
     assert results.steps.collect_schema()["value"] == pl.Float64
     assert results.per_query.collect().is_empty()
     assert results.runs[0].status == "running or killed"
-    with pytest.raises(ValueError, match="nothing is judged yet"):
+    message = r"nothing is judged yet: .*runs: .*kl \(running or killed\). Wait for"
+    with pytest.raises(ValueError, match=message):
         scores(results)
 
 

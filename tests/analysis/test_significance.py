@@ -133,3 +133,17 @@ def test_a_query_without_a_value_is_not_compared() -> None:
 def test_one_query_is_no_comparison() -> None:
     with pytest.raises(ValueError, match="at least 2 shared queries, but got 1"):
         describe(paired(frame([0.1]), frame([0.2]), "nDCG@10"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [({}, r"^query 'q0' has several"), ({"collection": "c"}, r"^c: query 'q0' has se")],
+)
+def test_a_query_that_stands_twice_cannot_be_paired(
+    columns: dict[str, str], message: str
+) -> None:
+    once = frame(BASE, **columns)
+    twice = pl.concat([once, once.head(1)])
+    for pair in ((once, twice), (twice, once)):
+        with pytest.raises(ValueError, match=message):
+            paired(*pair, "nDCG@10")

@@ -78,6 +78,8 @@ def test_page_and_markdown_tell_the_same(runs: Path) -> None:
     assert "+0.1667 (" in page
     config = shlex.quote(str(runs / "mse" / "config.yaml"))
     assert f"python -m dr_lightning fit --config {config}" in found.texts[-1] + markdown
+    last = markdown.rstrip("`\n").splitlines()[-1]
+    assert "'--title=Two objectives' '--family=[kl > base]' --overwrite=true" in last
 
 
 def test_the_page_stands_alone(runs: Path) -> None:

@@ -89,7 +89,7 @@ def test_every_cell_and_seed_is_a_judged_run(
 
     # All of them are at hand to be compared.
     found = scores(load([work]))
-    assert {found.bases[name] for name in found.names} == {"base"}
+    assert set(found.bases.values()) == {"base"}
     assert found.seeds.filter(pl.col("name") != "base")["seeds"].unique().item() == 2
 
     # What is finished does not run again; a further cell does.
