@@ -1,30 +1,26 @@
 """What a run did, as JSON for the analysis and as tables for the person who waits."""
 
 import json
-import platform
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-import dr_lightning
 from dr_lightning.analysis.run import RUN_FILE
+from dr_lightning.callbacks.peak_memory import peak_memory
 from dr_lightning.callbacks.run_facts import (
     fingerprints,
-    peak_memory,
     seeds,
     start_facts,
+    versions,
 )
 from dr_lightning.callbacks.run_folder import run_folder
 from dr_lightning.callbacks.run_tables import facts_table, results_table, show
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.models.bi_encoder import BiEncoder
-
-PACKAGES = ("torch", "lightning", "transformers", "polars", "torchmetrics")
 
 
 class RunSummary(Callback):
@@ -149,12 +145,8 @@ class RunSummary(Callback):
             "status": status,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self._seconds(), 1),
-            "peak_memory_mib": peak_memory(),
-            "versions": {name: version(name) for name in PACKAGES}
-            | {
-                "dr_lightning": dr_lightning.__version__,
-                "python": platform.python_version(),
-            },
+            "peak_memory_mib": peak_memory(trainer.strategy.root_device),
+            "versions": versions(),
             "seeds": self.seeds,
             "fingerprints": self.fingerprints,
             "facts": self.facts,
@@ -165,16 +157,6 @@ class RunSummary(Callback):
         work = self._folder / f".{RUN_FILE}"
         work.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         work.replace(self._folder / RUN_FILE)
-
-
-def versions() -> dict[str, str]:
-    """Versions of this package, Python and the packages that shape a result."""
-    own = {"dr_lightning": dr_lightning.__version__}
-    return (
-        {name: version(name) for name in PACKAGES}
-        | own
-        | {"python": platform.python_version()}
-    )
 
 
 def best_checkpoint(trainer: Trainer) -> tuple[str, int]:
