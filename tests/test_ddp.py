@@ -156,7 +156,7 @@ def test_metrics_and_files_are_those_of_one_process(
     assert keys <= set(one["metrics"])
     for rank in ranks:
         assert rank["evaluated"]["metrics"] == pytest.approx(one["metrics"], abs=EXACT)
-    for step in ("val-0", "val-5", "last-10"):
+    for step in ("base-0", "val-0", "val-5", "last-10"):
         path = Path("retrieval") / step / "one.parquet"
         alone = pl.read_parquet(home / path)
         together = pl.read_parquet(folder / "two" / "evaluated" / path)

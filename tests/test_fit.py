@@ -283,23 +283,51 @@ def test_callbacks_and_parts_are_swapped_on_the_command_line(
     assert "val/listwise_kl" not in columns
 
 
-def test_sub_corpus_in_the_loop_whole_corpus_at_the_ends(
+def test_the_part_at_each_evaluation_and_the_whole_corpus_at_the_ends(
     config: Config, tmp_path: Path
 ) -> None:
     config["trainer"]["callbacks"][1] = parts(
         "EvaluateRetrieval", sub_corpus={"top": 1, "random": 2, "seed": 5}
     )
-    folder = fit(config, tmp_path) / "retrieval"
-    sizes = {
-        name: artefacts.read(folder / name / "tiny.parquet", schemas.RUN)["passage_id"]
-        .list.len()
-        .max()
-        for name in ("val-0", "val-4", "last-8")
-    }
-    assert sizes["val-0"] == sizes["last-8"] == 40
-    during = sizes["val-4"]
-    assert isinstance(during, int)
-    assert 24 <= during < 40
+    folder = fit(config, tmp_path)
+
+    def ranked(name: str) -> list[list[str]]:
+        file = folder / "retrieval" / name / "tiny.parquet"
+        return artefacts.read(file, schemas.RUN)["passage_id"].to_list()
+
+    whole = ranked("base-0")
+    assert {len(one) for one in (*whole, *ranked("last-8"))} == {40}
+    searched = set(ranked("val-4")[0])
+    assert 24 <= len(searched) < 40
+    assert all(set(one) == searched for one in ranked("val-8"))
+    # A ranking of all passages has that of a part in it.
+    assert ranked("val-0") == [[x for x in one if x in searched] for one in whole]
+    check_kept_apart(folder, f"tiny, {len(searched)} passages")
+
+
+def check_kept_apart(folder: Path, part: str) -> None:
+    """Log, record and analysis have the base twice: on the part and on the whole."""
+
+    def mean(name: str) -> float:
+        file = folder / "retrieval" / name / "tiny.per_query.parquet"
+        return float(pl.read_parquet(file)["nDCG@10"].to_numpy().mean())
+
+    assert mean("val-0") > mean("base-0")
+    metrics = pl.read_csv(folder / "metrics.csv")
+    for key, name in (
+        ("val/tiny/nDCG@10", "val-0"),
+        ("base/tiny/nDCG@10", "base-0"),
+        ("last/tiny/nDCG@10", "last-8"),
+    ):
+        assert metrics[key].drop_nulls()[0] == pytest.approx(mean(name)), key
+    record = json.loads((folder / "run.json").read_text())
+    evaluated = [one["val/nDCG@10"] for one in record["evaluations"]]
+    own = [mean(name) for name in ("val-0", "val-4", "val-8")]
+    assert evaluated == pytest.approx(own)
+    found = scores(load([folder]))
+    for collection, name in ((part, "val-0"), ("tiny", "base-0")):
+        values = found.of("base", collection)["nDCG@10"]
+        assert values.to_numpy().mean() == pytest.approx(mean(name)), collection
 
 
 def test_dropout_is_off_unless_asked(config: Config, tiny_encoder_dir: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dr_lightning.callbacks.corpus_search import search_corpus
 from dr_lightning.callbacks.found import Found
@@ -31,6 +32,10 @@ class EvaluateRetrieval(Callback):
     sorted and from the token store, searched exactly, and judged as trec_eval does.
     Across ranks the corpus is dealt out by tokens, the best of each rank are merged,
     and each rank judges its share of the queries.
+
+    All values of a key are of the same passages. With a `sub_corpus` that are those of
+    the part, the base's too; what the base and the last weights find in the whole
+    corpus is `base/{collection}/{measure}` and `last/{collection}/{measure}`.
 
     Args:
         measures: Names of ir_measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k.
@@ -101,7 +106,7 @@ class EvaluateRetrieval(Callback):
         collections = self._collections(trainer, stage)
         values: dict[str, list[float]] = {name: [] for name in self.measures}
         for collection in collections:
-            rows = self._searched(trainer, collection)
+            rows = self._searched(trainer, pl_module, collection)
             found = self._evaluate(trainer, pl_module, collection, stage, rows)
             for measure, value in found.items():
                 values[measure].append(value)
@@ -120,18 +125,30 @@ class EvaluateRetrieval(Callback):
         return data.loaded(sources.test if stage == "test" else sources.validation)
 
     def _searched(
-        self, trainer: Trainer, collection: LoadedCollection
+        self, trainer: Trainer, pl_module: LightningModule, collection: LoadedCollection
     ) -> NDArray[np.int64] | None:
         """Rows of the corpus to search now; None = all."""
-        part = self.sub_corpus
+        part, name = self.sub_corpus, collection.name
         if part is None or trainer.state.fn != "fit":
             return None
         if part.whole_at_ends and trainer.global_step == 0:
-            return None
-        if not part.whole_at_ends and collection.name not in self._rows:
-            nothing = torch.empty((0, 0), dtype=torch.long)
-            self._rows[collection.name] = part.rows(collection, nothing)
-        return self._rows.get(collection.name)
+            top = self._base_on_whole(trainer, pl_module, collection)
+        elif not part.whole_at_ends and name not in self._rows:
+            top = torch.empty((0, 0), dtype=torch.long)
+        else:
+            return self._rows.get(name)
+        self._rows[name] = gather_object(part.rows(collection, top))[0]
+        return self._rows[name]
+
+    def _base_on_whole(
+        self, trainer: Trainer, pl_module: LightningModule, collection: LoadedCollection
+    ) -> Tensor:
+        """Judges the base on the whole corpus; what it ranks, as rows."""
+        values = self._evaluate(trainer, pl_module, collection, "base", None)
+        for measure, value in values.items():
+            key = f"base/{collection.name}/{measure}"
+            pl_module.log(key, value, rank_zero_only=False)
+        return self.found[collection.name].top.rows
 
     def _evaluate(
         self,
@@ -159,18 +176,11 @@ class EvaluateRetrieval(Callback):
         found = Found(collection, rows, top, metric.per_query())
         self.found[collection.name] = found
         root = run_folder(trainer)  # the ranks agree on it
-        if self.sub_corpus is not None and self._is_base(trainer):
-            self._rows[collection.name] = self.sub_corpus.rows(collection, top.rows)
         if self.write_runs and root is not None and trainer.is_global_zero:
             step = trainer.global_step
             folder = root / "retrieval" / f"{stage}-{step}"
             write_retrieval(folder, found, self.measures, step)
-        self._rows = gather_object(self._rows)[0]
         return values
-
-    @staticmethod
-    def _is_base(trainer: Trainer) -> bool:
-        return trainer.state.fn == "fit" and trainer.global_step == 0
 
 
 def _judgements(collection: LoadedCollection) -> Judgements:

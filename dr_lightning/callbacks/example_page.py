@@ -1,6 +1,7 @@
 """Queries with the passages found for them, as a page to read and as a table."""
 
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import NamedTuple
 
 _EXCERPT = 160  # characters of a passage
@@ -94,7 +95,7 @@ def rows(examples: Sequence[Example]) -> Iterator[list[str | int | float | bool]
 
 def _section(example: Example) -> list[str]:
     lines = [
-        f"## {' '.join(example.text.split())}",
+        f"## {_plain(example.text)}",
         "",
         _values(example),
         "",
@@ -102,7 +103,9 @@ def _section(example: Example) -> list[str]:
         "|---:|---:|---:|---|---|",
     ]
     for hit in example.first:
-        name = f"**`{hit.passage_id}`**" if hit.relevant else f"`{hit.passage_id}`"
+        # The one place where a bar in a code span has to be escaped.
+        code = _code(hit.passage_id).replace("|", r"\|")
+        name = f"**{code}**" if hit.relevant else code
         place = f"{_rank(hit.rank)} | {_rank(hit.base_rank)} | {hit.score or 0:.3f}"
         lines.append(f"| {place} | {name} | {_cell(hit)} |")
     for title, hits in (
@@ -116,7 +119,7 @@ def _section(example: Example) -> list[str]:
 
 
 def _values(example: Example) -> str:
-    told = f"{example.collection}, query `{example.query_id}`"
+    told = f"{_plain(example.collection)}, query {_code(example.query_id)}"
     told += f", relevant passages: {example.relevant}"
     if example.value is not None:
         told += f", {example.measure} {example.value:.3f}"
@@ -127,17 +130,29 @@ def _values(example: Example) -> str:
 
 def _line(hit: Hit) -> str:
     ranks = f"rank {_rank(hit.rank)}, base {_rank(hit.base_rank)}"
-    return f"`{hit.passage_id}` {_title(hit)}({ranks})"
+    return f"{_code(hit.passage_id)} {_title(hit)}({ranks})"
 
 
 def _cell(hit: Hit) -> str:
-    return f"{_title(hit)}{excerpt(hit)}".replace("|", r"\|")
+    return f"{_title(hit)}{_plain(excerpt(hit))}"
 
 
 def _title(hit: Hit) -> str:
     if not hit.title:
         return ""
-    return f"**{hit.title}** " if hit.relevant else f"*{hit.title}* "
+    title = _plain(hit.title)
+    return f"**{title}** " if hit.relevant else f"*{title}* "
+
+
+def _plain(text: str) -> str:
+    """Text on one line in which no HTML and no code begins, and no cell ends."""
+    line = escape(" ".join(text.split()), quote=False)
+    return line.replace("\\", r"\\").replace("|", "&#124;").replace("`", "&#96;")
+
+
+def _code(name: str) -> str:
+    """A code span, in which HTML stands for itself."""
+    return f"`` {name} ``" if "`" in name else f"`{name}`"
 
 
 def _rank(rank: int | None) -> str:

@@ -1,21 +1,21 @@
-"""What `run.json` tells of data, sizes, seeds and memory."""
+"""What `run.json` tells of data, sizes, seeds and versions."""
 
 import os
-import resource
-import sys
+import platform
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Trainer
 
-from dr_lightning import artefacts
+from dr_lightning import __version__, artefacts
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.data.token_store import TokenStore
 from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.ragged import Framing
 
 _BATCHES_COUNTED = 3
+_PACKAGES = ("torch", "lightning", "transformers", "polars", "torchmetrics")
 
 
 def start_facts(
@@ -88,16 +88,12 @@ def seeds(data: TrainingListDataModule) -> dict[str, int | None]:
     }
 
 
-def peak_memory() -> dict[str, int]:
-    """The most memory that this process held, in MiB; of its GPU too, where it has one.
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the packages that shape a result.
 
     Example:
-        >>> peak_memory()["process"] > 0
-        True
+        >>> sorted(versions())[:2]
+        ['dr_lightning', 'lightning']
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    peaks = {"process": peak // (2**20 if sys.platform == "darwin" else 2**10)}
-    if torch.cuda.is_available():
-        peaks["gpu"] = torch.cuda.max_memory_allocated() // 2**20
-    return peaks
+    own = {"dr_lightning": __version__, "python": platform.python_version()}
+    return {name: version(name) for name in _PACKAGES} | own

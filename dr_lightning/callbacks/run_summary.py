@@ -1,31 +1,26 @@
 """What a run did, as JSON for the analysis and as tables for the person who waits."""
 
 import json
-import platform
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
-from rich.table import Table
 
-import dr_lightning
 from dr_lightning.analysis.run import RUN_FILE
+from dr_lightning.callbacks.peak_memory import peak_memory
 from dr_lightning.callbacks.run_facts import (
     fingerprints,
-    peak_memory,
     seeds,
     start_facts,
+    versions,
 )
 from dr_lightning.callbacks.run_folder import run_folder
+from dr_lightning.callbacks.run_tables import facts_table, results_table, show
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.models.bi_encoder import BiEncoder
-
-PACKAGES = ("torch", "lightning", "transformers", "polars", "torchmetrics")
 
 
 class RunSummary(Callback):
@@ -33,7 +28,8 @@ class RunSummary(Callback):
 
     Writes `run.json` into the run's folder: versions, seeds, sizes, fingerprints of the
     data, every evaluation with its step, seconds and peak memory. It is written anew at
-    each evaluation, so a run that crashed has one too; `fast_dev_run` writes none.
+    each evaluation, and when `ModelCheckpoint` has saved, so a run that goes on or was
+    killed has one too; `fast_dev_run` writes none.
     """
 
     def __init__(self) -> None:
@@ -46,6 +42,8 @@ class RunSummary(Callback):
         self.earlier_seconds = 0.0
         self._evaluation_began = 0.0
         self._folder: Path | None = None
+        #: The best checkpoint that the file tells of; None = no file yet.
+        self._told: tuple[str, int] | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Evaluations so far."""
@@ -78,7 +76,7 @@ class RunSummary(Callback):
             self.fingerprints = fingerprints(data)
             self.seeds = seeds(data)
         if trainer.is_global_zero and self.facts:
-            _show(_facts_table(self.facts))
+            show(facts_table(self.facts))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes when the evaluation began."""
@@ -100,6 +98,20 @@ class RunSummary(Callback):
         self.timings.append({"step": trainer.global_step, **timing})
         self._write(trainer, "running")
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Tells what was saved after the evaluation before."""
+        self._tell_saved(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The same after the last batch."""
+        self._tell_saved(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The same for a `ModelCheckpoint` that saves at the end of an epoch."""
+        self._tell_saved(trainer)
+
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
@@ -110,25 +122,31 @@ class RunSummary(Callback):
         """Writes the file and shows the base beside the selected and last weights."""
         self._write(trainer, "finished")
         if trainer.is_global_zero and self.evaluations:
-            _show(_results_table(self.evaluations, selected_step(trainer)))
+            show(results_table(self.evaluations, selected_step(trainer)))
 
     def _seconds(self) -> float:
         return self.earlier_seconds + time.monotonic() - self.started
 
+    def _tell_saved(self, trainer: Trainer) -> None:
+        """Writes the file anew if the best checkpoint is another than it tells.
+
+        Lightning calls every `ModelCheckpoint` last, so what it saves at an evaluation
+        is not yet known in `on_validation_end`.
+        """
+        if self._told is not None and best_checkpoint(trainer) != self._told:
+            self._write(trainer, "running")
+
     def _write(self, trainer: Trainer, status: str) -> None:
         if not trainer.is_global_zero or self._folder is None:
             return
+        self._told = best_checkpoint(trainer)
         self._folder.mkdir(parents=True, exist_ok=True)
         record = {
             "status": status,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(self._seconds(), 1),
-            "peak_memory_mib": peak_memory(),
-            "versions": {name: version(name) for name in PACKAGES}
-            | {
-                "dr_lightning": dr_lightning.__version__,
-                "python": platform.python_version(),
-            },
+            "peak_memory_mib": peak_memory(trainer.strategy.root_device),
+            "versions": versions(),
             "seeds": self.seeds,
             "fingerprints": self.fingerprints,
             "facts": self.facts,
@@ -141,48 +159,30 @@ class RunSummary(Callback):
         work.replace(self._folder / RUN_FILE)
 
 
-def versions() -> dict[str, str]:
-    """Versions of this package, Python and the packages that shape a result."""
-    own = {"dr_lightning": dr_lightning.__version__}
-    return (
-        {name: version(name) for name in PACKAGES}
-        | own
-        | {"python": platform.python_version()}
-    )
+def best_checkpoint(trainer: Trainer) -> tuple[str, int]:
+    """The file that `ModelCheckpoint` holds for best, and when it was written.
+
+    Args:
+        trainer: Its first `ModelCheckpoint` counts.
+
+    Returns:
+        Path and nanoseconds, as a name may be used again; ("", 0) if there is none.
+    """
+    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    if not path or not Path(path).is_file():
+        return "", 0
+    return path, Path(path).stat().st_mtime_ns
 
 
 def selected_step(trainer: Trainer) -> int | None:
-    """The optimizer step of the checkpoint that `ModelCheckpoint` holds for best."""
-    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
-    if not path or not Path(path).is_file():
+    """The optimizer step of the best checkpoint.
+
+    Args:
+        trainer: Its first `ModelCheckpoint` counts.
+    """
+    path, _ = best_checkpoint(trainer)
+    if not path:
         return None
     # Memory-mapped: only the step is read, not the weights.
     state = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
     return int(state["global_step"])
-
-
-def _facts_table(facts: dict[str, Any]) -> Table:
-    table = Table(title="run", title_justify="left", show_header=False)
-    for name, value in facts.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
-    return table
-
-
-def _results_table(evaluations: list[dict[str, Any]], selected: int | None) -> Table:
-    chosen = {"base": evaluations[0], "last": evaluations[-1]}
-    best = [one for one in evaluations if one["step"] == selected]
-    if best:
-        chosen["selected"] = best[0]
-    table = Table(title="validation", title_justify="left")
-    table.add_column("measure")
-    for name, one in chosen.items():
-        table.add_column(f"{name} (step {one['step']})", justify="right")
-    for key in evaluations[0]:
-        if key.startswith("val/"):
-            row = [one.get(key) for one in chosen.values()]
-            table.add_row(key, *("" if v is None else f"{v:.4f}" for v in row))
-    return table
-
-
-def _show(table: Table) -> None:
-    Console().print(table)

@@ -1,7 +1,5 @@
 """How much text a step gets through, and the memory it takes."""
 
-import resource
-import sys
 import time
 from typing import Any, cast
 
@@ -9,10 +7,11 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from dr_lightning.callbacks.peak_memory import peak_memory
 from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.training_data import TrainingBatch
 
-GIB = 2**30
+MEMORY_KEYS = {"process": "train/memory_gib", "gpu": "train/gpu_memory_gib"}
 
 
 class Speed(Callback):
@@ -67,25 +66,11 @@ class Speed(Callback):
         rates = self._done / (time.perf_counter() - self._since)
         for name, rate in zip(("queries", "passages", "tokens"), rates, strict=True):
             pl_module.log(f"train/{name}_per_second", rate)
-        for name, size in peaks(pl_module.device).items():
-            pl_module.log(f"train/{name}", size, sync_dist=True, reduce_fx="max")
+        for of, mib in peak_memory(pl_module.device).items():
+            pl_module.log(MEMORY_KEYS[of], mib / 1024, sync_dist=True, reduce_fx="max")
         self._restart(trainer)
 
     def _restart(self, trainer: Trainer) -> None:
         self._since = time.perf_counter()
         self._step = trainer.global_step
         self._done = np.zeros(3)
-
-
-def peaks(device: torch.device) -> dict[str, float]:
-    """The most memory held so far, in GiB: of this process, and of its GPU.
-
-    Args:
-        device: Where the model is.
-    """
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    found = {"memory_gib": resident / GIB}
-    if device.type == "cuda":
-        found["gpu_memory_gib"] = torch.cuda.max_memory_allocated(device) / GIB
-    return found

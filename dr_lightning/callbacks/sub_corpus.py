@@ -14,15 +14,15 @@ class SubCorpus:
     """The part of a corpus that is searched while training goes on.
 
     All judged passages, those that the base model ranks first, and some at random: a
-    fixed set, so that evaluations compare. Its metrics are higher than those of the
-    whole corpus.
+    fixed set, so that evaluations compare, that of the base among them. Its metrics are
+    higher than those of the whole corpus.
 
     Args:
         top: Passages of each query that the base model ranks first.
         random: Passages drawn at random on top.
         seed: Of the draw.
-        whole_at_ends: Whether the whole corpus is searched before the first step and
-            after the last; needed to know what the base model ranks first.
+        whole_at_ends: Whether the whole corpus is searched, too, before the first step
+            and after the last; needed to know what the base model ranks first.
 
     Raises:
         ValueError: If `top` is above 0 without `whole_at_ends`.

@@ -1,5 +1,9 @@
 """The page in full, from examples written by hand."""
 
+import re
+
+from markdown_it import MarkdownIt
+
 from dr_lightning.callbacks.example_page import COLUMNS, Example, Hit, page, rows
 
 LONG = "b " * 100
@@ -31,7 +35,7 @@ pydocs, query `q1`, relevant passages: 3, nDCG@10 0.750 (base 0.500)
 
 | rank | base | score | passage | |
 |---:|---:|---:|---|---|
-| 1 | 3 | 0.750 | **`zip`** | **zip()** Joins \\| iterables. |
+| 1 | 3 | 0.750 | **`zip`** | **zip()** Joins &#124; iterables. |
 | 2 | - | 0.500 | `map` | {("b " * 80).rstrip()} ... |
 
 Relevant and further down:
@@ -70,3 +74,25 @@ def test_rows_are_the_first_passages() -> None:
         "passage": "Joins | iterables.",
     }
     assert second[4] == 0
+
+
+def test_hostile_texts_and_ids_are_shown_as_they_are() -> None:
+    """As a reader of markdown renders them: of rich, which is installed anyway."""
+    text = r"<script>`a`</script> | \| &lt; b"
+    names = ["a|b", "<i>", "a`|b", "c"]
+    hits = [Hit(name, text, text, True, 1, 1, 0.5) for name in names]
+    shown = EXAMPLE._replace(
+        collection="<u>", query_id="<i>", text=text, first=hits, below=hits, gone=hits
+    )
+    html = MarkdownIt("commonmark").enable("table").render(page([shown], 40, 100))
+    assert set(re.findall(r"</?(\w+)", html)) == {
+        *("h1", "h2", "p", "ul", "li", "code", "strong"),
+        *("table", "thead", "tbody", "tr", "th", "td"),
+    }
+    told = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert f"<h2>{told}</h2>" in html
+    codes = ["a|b", "&lt;i&gt;", "a`|b", "c"]
+    for row, code in zip(html.split("<tr>")[2:], codes, strict=True):
+        name, cell = re.findall("<td>(.*)</td>", row)
+        assert name == f"<strong><code>{code}</code></strong>"
+        assert cell == f"<strong>{told}</strong> {told}"
