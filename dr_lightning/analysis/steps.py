@@ -73,7 +73,7 @@ def _csv(path: Path) -> pl.LazyFrame:
         frame = frame.filter(pl.int_range(pl.len()) < pl.len() - 1)
     keys = [name for name in names if name not in {"step", "epoch"}]
     row = pl.int_range(pl.len())
-    as_is = pl.col("key").str.starts_with("last/") | (
+    as_is = pl.col("key").str.contains("^(base|last)/") | (
         # The base is evaluated before anything else is logged.
         (pl.col("row") == 0) & pl.col("key").str.starts_with("val/")
     )
