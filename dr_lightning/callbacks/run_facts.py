@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import Trainer
 
-from dr_lightning import __version__, artefacts
+import dr_lightning
+from dr_lightning import artefacts
 from dr_lightning.data.lists_module import TrainingListDataModule
 from dr_lightning.data.token_store import TokenStore
 from dr_lightning.models.bi_encoder import BiEncoder
@@ -95,5 +96,8 @@ def versions() -> dict[str, str]:
         >>> sorted(versions())[:2]
         ['dr_lightning', 'lightning']
     """
-    own = {"dr_lightning": __version__, "python": platform.python_version()}
+    own = {
+        "dr_lightning": dr_lightning.__version__,
+        "python": platform.python_version(),
+    }
     return {name: version(name) for name in _PACKAGES} | own
