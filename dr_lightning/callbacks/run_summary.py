@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from dr_lightning.analysis.run import RUN_FILE
+from dr_lightning.artefacts import replacing
 from dr_lightning.callbacks.peak_memory import peak_memory
 from dr_lightning.callbacks.run_facts import (
     fingerprints,
@@ -140,7 +141,6 @@ class RunSummary(Callback):
         if not trainer.is_global_zero or self._folder is None:
             return
         self._told = best_checkpoint(trainer)
-        self._folder.mkdir(parents=True, exist_ok=True)
         record = {
             "status": status,
             "updated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -154,9 +154,8 @@ class RunSummary(Callback):
             "evaluations": self.evaluations,
             "timings": self.timings,
         }
-        work = self._folder / f".{RUN_FILE}"
-        work.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-        work.replace(self._folder / RUN_FILE)
+        with replacing(self._folder / RUN_FILE) as file:
+            file.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
 
 def best_checkpoint(trainer: Trainer) -> tuple[str, int]:
