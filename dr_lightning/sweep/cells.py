@@ -58,7 +58,10 @@ def cells(settings: Settings) -> list[Cell]:
 
 def _config(name: str, settings: Settings) -> dict[str, Any]:
     """The config of a cell, as `fit` itself reads it."""
-    changed = settings["options"] | settings["cells"][name]
+    own = settings["cells"][name]
+    shared = {k: v for k, v in settings["options"].items() if k not in own}
+    # A cell's own come last: a whole encoder would undo a part that was set before.
+    changed = shared | own
     options = [f"--{option}={_typed(value)}" for option, value in changed.items()]
     try:
         config = resolve(["fit", "--config", settings["fit"], *options])

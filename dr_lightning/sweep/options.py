@@ -37,7 +37,7 @@ class Sweep:
         cells: By name, the options that it changes, such as
             `{model.objective: configs/objective/info_nce.yaml}`; as on the command line
             of `fit`.
-        options: Further options of `fit`, for all cells; a cell's own go before.
+        options: Further options of `fit`, for all cells; a cell's own come after.
         tests: Collections that no run selects on.
         seeds: Of `fit`, each cell with each. A `data.batching.seed` of the config is
             not used: with it all seeds would be one run.

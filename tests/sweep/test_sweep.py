@@ -152,3 +152,17 @@ def test_options_hold_for_all_cells_that_do_not_set_them(configure: Configure) -
     )
     found = cells(read(["--config", str(path)]))
     assert [cell.config["trainer"]["max_epochs"] for cell in found] == [5, 7]
+
+
+def test_options_of_a_cell_come_after_those_of_all_cells(
+    configure: Configure, tiny_encoder_dir: Path
+) -> None:
+    """A cell's whole encoder, then a part of it that all cells set too."""
+    arguments = {"backbone": str(tiny_encoder_dir), "passage": {"max_tokens": 5}}
+    whole = {"class_path": "Encoder", "init_args": arguments}
+    part = "model.encoder.passage.max_tokens"
+    path = configure(
+        cells={"one": {"model.encoder": whole, part: 9}}, options={part: 7}
+    )
+    (found,) = cells(read(["--config", str(path)]))
+    assert found.config["model"]["encoder"]["init_args"]["passage"]["max_tokens"] == 9
