@@ -1,5 +1,6 @@
 """Claims that are tested together: named beforehand, with p values adjusted by Holm."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,23 +16,31 @@ from dr_lightning.analysis.significance import (
     t_test,
 )
 
+LEVEL = 0.05
+"""Of the tests: the highest adjusted p at which something is told apart."""
+_OFFSET = re.compile(r"(.*\S)\s+([-+])\s+(\d*\.?\d+)")
+
 
 @dataclass(frozen=True)
 class Claim:
-    """That one system is better than another on a collection; tested two-sided.
+    """That new - base lies above an offset on a collection; tested two-sided.
 
     Args:
         new: A system.
         base: The other.
         collection: A collection, or `POOLED`.
+        offset: 0 = new is better; -0.02 = new is not inferior by the margin 0.02.
     """
 
     new: str
     base: str
     collection: str
+    offset: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.new} > {self.base} on {self.collection}"
+        sign = "-" if self.offset < 0 else "+"
+        than = f" {sign} {abs(self.offset):g}" if self.offset else ""
+        return f"{self.new} > {self.base}{than} on {self.collection}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Tested:
     Args:
         claim: The claim.
         difference: new - base on the first measure.
-        p: Of the randomisation test.
+        p: Of the randomisation test of new - base - offset.
         holm: The same, adjusted for the family.
         t: p of the t test, unadjusted, to compare with `p`.
     """
@@ -52,13 +61,21 @@ class Tested:
     holm: float
     t: float
 
+    @property
+    def verdict(self) -> str:
+        """`holds`, `false` (told apart, on the other side), or `open`."""
+        if self.holm > LEVEL:
+            return "open"
+        return "holds" if self.difference.mean > self.claim.offset else "false"
+
 
 def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
     """Tests each claim of a family.
 
     Args:
         scores: What `scores` gave.
-        family: Texts as "kl > base" or "kl > base on scifact". A name without a
+        family: Texts as "kl > base", "kl > base on scifact" or, of a margin,
+            "synthetic > human - 0.02 on scifact". A name without a
             checkpoint is that of the selected one, "base" the base of the other side.
             Without a collection the claim is about the test collection, or the mean
             over all of them.
@@ -81,50 +98,61 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
                 "on one collection with `evaluate`, or remove the claim."
             )
             raise ValueError(msg)
-    p = [randomisation(one) for one in pairs]
-    return [
-        Tested(claim, describe(one), own, adjusted, t_test(one))
-        for claim, one, own, adjusted in zip(claims, pairs, p, holm(p), strict=True)
+    tested = [
+        [part - claim.offset for part in one]
+        for claim, one in zip(claims, pairs, strict=True)
     ]
+    p = [randomisation(one) for one in tested]
+    t = [t_test(one) for one in tested]
+    described = map(describe, pairs)
+    return list(map(Tested, claims, described, p, holm(p), t))
 
 
 def _read(text: str, scores: Scores) -> Claim:
-    new, base, collection = _parts(text, scores)
+    new, base, offset, collection = _parts(text, scores)
     new = _system(new, scores, text)
     own = _base(new, collection, scores, text) if base == "base" else base
     base = _system(own, scores, text)
     if new == base:
         msg = f"family has {text!r}: both sides are {new}. Name two systems."
         raise ValueError(msg)
-    return Claim(new, base, _collection(collection, new, base, scores, text))
+    where = _collection(collection, new, base, scores, text)
+    return Claim(new, base, where, offset)
 
 
-def _parts(text: str, scores: Scores) -> tuple[str, str, str]:
-    """New system, old one, and collection; names that are there may hold > and on."""
+def _parts(text: str, scores: Scores) -> tuple[str, str, float, str]:
+    """New system, old one, offset, collection; names may hold these signs too."""
     readings = list(_readings(text))
     places = {"", POOLED, *scores.collections}
-    for new, base, collection in readings:
+    for reading in readings:
+        new, base, _, collection = reading
         known = base == "base" or _found(base, scores)
         if known and _found(new, scores) and collection in places:
-            return new, base, collection
+            return reading
     if text.count(">") != 1:
         msg = (
-            f"family has {text!r}, which is no claim. Write NEW > OLD, or NEW > OLD on "
-            "COLLECTION, such as 'kl > base on scifact', with names of these: "
-            f"{', '.join(scores.names)}."
+            f"family has {text!r}, which is no claim. Write NEW > OLD, NEW > OLD on "
+            "COLLECTION, such as 'kl > base on scifact', or NEW > OLD - 0.02 for a "
+            f"margin, with names of these: {', '.join(scores.names)}."
         )
         raise ValueError(msg)
     # Of a name that is not there the message tells what there is.
     return readings[-1]
 
 
-def _readings(text: str) -> Iterator[tuple[str, str, str]]:
+def _readings(text: str) -> Iterator[tuple[str, str, float, str]]:
     """Each way to part a text, those with the longest second name first."""
     for sign in (place for place, letter in enumerate(text) if letter == ">"):
         words = text[sign + 1 :].split(" on ")
         for end in range(len(words), 0, -1):
-            base, collection = (" on ".join(w) for w in (words[:end], words[end:]))
-            yield text[:sign].strip(), base.strip(), collection.strip()
+            base, collection = (
+                " on ".join(some).strip() for some in (words[:end], words[end:])
+            )
+            new = text[:sign].strip()
+            yield new, base, 0.0, collection
+            if found := _OFFSET.fullmatch(base):
+                stem, plus, size = found.groups()
+                yield new, stem, float(plus + size), collection
 
 
 def _base(new: str, collection: str, scores: Scores, text: str) -> str:

@@ -14,7 +14,8 @@ TESTS = (
     "Two-sided paired tests over queries, after seeds were averaged; over several "
     "collections each counts the same. p is that of the randomisation test (20,000 "
     "sign flips), Holm's is adjusted for all claims of the family, the t test's is "
-    "there to compare. A claim holds at 5% if Holm's p is at most 0.05."
+    "there to compare. A claim holds at 5% if Holm's p is at most 0.05 and the "
+    "difference lies on its side; on the other side it is false; else it is open."
 )
 NO_FAMILY = (
     "No p values: name the comparisons that you planned, such as "
@@ -78,7 +79,7 @@ def family(found: Sequence[Tested], measure: str) -> Table:
                 str(one.claim),
                 interval(one.difference),
                 p_value(one.p),
-                p_value(one.holm),
+                f"{p_value(one.holm)} ({one.verdict})",
                 p_value(one.t),
                 changes(one.difference),
                 f"{one.difference.detectable:.4f}",

@@ -22,8 +22,9 @@ def compare(
         paths: Folders that `fit`, `evaluate --out` or `specialize` wrote, or folders
             of such, one or more.
         measures: Columns, the first to compare by; null = all that were measured.
-        family: Claims to test together, as `kl > base` or `kl > base on scifact`, best
-            written down before the runs; p values are shown for these alone.
+        family: Claims to test together, as `kl > base`, `kl > base on scifact`, or with
+            a margin `synthetic > human - 0.02`; best written down before the runs. p
+            values are shown for these alone.
     """
     results = load(paths)
     found = scores(results, measures)

@@ -32,8 +32,9 @@ def report(
             of such, one or more.
         out: The page, a file that ends in .html.
         measures: Columns, the first to compare by; null = all that were measured.
-        family: Claims to test together, as `kl > base` or `kl > base on scifact`, best
-            written down before the runs; p values are shown for these alone.
+        family: Claims to test together, as `kl > base`, `kl > base on scifact`, or with
+            a margin `synthetic > human - 0.02`; best written down before the runs. p
+            values are shown for these alone.
         title: Heads the page.
         overwrite: Whether existing files may be replaced.
     """

@@ -17,7 +17,8 @@ Settings = dict[str, Any]
 
 BASE = "base"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
-_CLAIM = re.compile(r"(\S+)(?: selected| last)? > (\S+)(?: selected| last)?( on .+)?")
+_SIDE = r"(\S+)(?: selected| last)?"
+_CLAIM = re.compile(rf"{_SIDE} > {_SIDE}(?: [-+] \d*\.?\d+)?(?: on .+)?")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Sweep:
         bounds: By collection, runs or teacher scores that are judged beside the base,
             each `name=FILE`.
         measures: nDCG@k, R@k, RR@k, AP, P@k, Success@k.
-        family: Claims that the report tests together, as `kl > base`: said before the
-            runs, so that none is picked by its result.
+        family: Claims that the report tests together, as `kl > base`, or as
+            `synthetic > human - 0.02` with a margin: said before the runs, so that none
+            is picked by its result.
         encoding: How the collections are searched: device, precision, tokens at once.
     """
 
@@ -119,7 +121,8 @@ def _check_family(settings: Settings) -> None:
         if not found:
             msg = (
                 f"family has {claim!r}, which is no claim. Write NEW > OLD, or "
-                "NEW > OLD on COLLECTION, such as 'kl > base on scifact'."
+                "NEW > OLD on COLLECTION, such as 'kl > base on scifact', or with a "
+                "margin, NEW > OLD - 0.02."
             )
             raise ValueError(msg)
         if unknown := [name for name in found.group(1, 2) if name not in known]:

@@ -14,6 +14,7 @@ from tests.run_folders import write_evaluation, write_run
 BASE = [0.1, 0.4, 0.3, 0.0, 0.8, 0.2, 0.5, 0.6]
 KL = [0.3, 0.5, 0.2, 0.4, 0.9, 0.2, 0.6, 0.9]
 MSE = [0.2, 0.4, 0.1, 0.1, 0.7, 0.3, 0.4, 0.6]
+NAMED = {"p > 0.5": MSE, "m - 0.1": MSE}
 
 
 @pytest.fixture
@@ -48,11 +49,38 @@ def test_a_single_claim_is_not_adjusted(found: Scores) -> None:
         ("mse last > base", "mse last > base on scifact"),
         ("mse selected > kl last", "mse selected > kl selected = last on scifact"),
         ("mse > kl on dev", "mse selected > kl selected = last on dev"),
+        ("mse > kl - 0.02", "mse selected > kl selected = last - 0.02 on scifact"),
+        ("kl > base + .5 on dev", "kl selected = last > base + 0.5 on dev"),
     ],
 )
 def test_names_and_collections_are_read(found: Scores, text: str, claim: str) -> None:
     (one,) = assess(found, [text])
     assert str(one.claim) == claim
+
+
+def test_a_margin_moves_what_is_tested_and_not_what_is_told(found: Scores) -> None:
+    """The tests are those of the difference and the margin."""
+    plain, margin = (assess(found, [f"mse > base{text}"])[0] for text in ("", " - 0.2"))
+    assert margin.claim.offset == -0.2
+    assert margin.difference == plain.difference
+    moved = np.subtract(MSE, BASE) + 0.2
+    assert margin.t == pytest.approx(stats.ttest_1samp(moved, 0).pvalue)
+    assert margin.p < 0.05 < plain.p
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("mse > base", "open"),
+        ("mse > base - 0.2", "holds"),  # not inferior
+        ("mse > base + 0.2", "false"),
+        ("kl > base - 1", "holds"),
+        ("base > kl + 1", "false"),
+    ],
+)
+def test_the_verdict_tells_the_side(found: Scores, text: str, verdict: str) -> None:
+    (one,) = assess(found, [text])
+    assert one.verdict == verdict
 
 
 def test_over_two_test_collections_a_claim_is_about_their_mean(tmp_path: Path) -> None:
@@ -133,11 +161,13 @@ def test_a_base_that_is_another_on_each_collection_is_named(tmp_path: Path) -> N
         ("p > 0.5>a on b", "p > 0.5 > a on b on c"),
         ("p > 0.5 > base on c", "p > 0.5 > base on c"),
         ("base>p > 0.5 on c", "base > p > 0.5 on c"),
+        ("base > m - 0.1", "base > m - 0.1 on c"),
+        ("base > m - 0.1 - 0.2", "base > m - 0.1 - 0.2 on c"),
     ],
 )
 def test_names_that_are_there_may_hold_the_words_of_a_claim(
     tmp_path: Path, text: str, claim: str
 ) -> None:
-    write_evaluation(tmp_path, {"base": BASE, "a on b": KL, "p > 0.5": MSE}, "c")
+    write_evaluation(tmp_path, {"base": BASE, "a on b": KL} | NAMED, "c")
     (one,) = assess(scores(load([tmp_path])), [text])
     assert str(one.claim) == claim

@@ -14,39 +14,32 @@ Configure = Callable[..., Path]
 
 
 @pytest.fixture
-def passages(tmp_path: Path) -> Path:
-    """A file of passages."""
-    path = tmp_path / "passages.jsonl"
-    lines = [
-        json.dumps(
-            {
-                "_id": f"{subject}-{place}",
-                "title": f"the {subject} in the {place}",
-                "text": f"People go to the {place} to look at the {subject}. "
-                f"It is the oldest {subject} of all. Nobody in the {place} sells it.",
-            }
-        )
-        for subject in SUBJECTS
-        for place in PLACES
-    ]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    return path
-
-
-@pytest.fixture
 def configure(
-    passages: Path, tmp_path: Path, tiny_encoder_dir: Path, tiny_teacher_dir: Path
+    tmp_path: Path, tiny_encoder_dir: Path, tiny_teacher_dir: Path
 ) -> Configure:
     """Writes a YAML for `specialize`; keywords replace its values."""
-    teacher = {"model": str(tiny_teacher_dir), "max_tokens": 64}
-    fit = tmp_path / "fit.yaml"
+    return configured(tmp_path, tiny_encoder_dir, tiny_teacher_dir)
+
+
+def configured(folder: Path, encoder: Path, teacher: Path) -> Configure:
+    """What writes a YAML for `specialize`, in a folder of its own.
+
+    Args:
+        folder: Where everything goes.
+        encoder: The student's folder.
+        teacher: The teacher's.
+    """
+    fit = folder / "fit.yaml"
     fit.write_text(_fit(), "utf-8")
     settings: dict[str, Any] = {
-        "corpus": str(passages),
-        "work": str(tmp_path / "work"),
-        "cache": str(tmp_path / "cache"),
-        "student": {"backbone": str(tiny_encoder_dir), "pooling": "mean"},
-        "teacher": {"class_path": "SequenceClassifier", "init_args": teacher},
+        "corpus": str(_passages(folder)),
+        "work": str(folder / "work"),
+        "cache": str(folder / "cache"),
+        "student": {"backbone": str(encoder), "pooling": "mean"},
+        "teacher": {
+            "class_path": "SequenceClassifier",
+            "init_args": {"model": str(teacher), "max_tokens": 64},
+        },
         "budget": {"queries": 60, "candidates": 6, "epochs": 2},
         "fit": str(fit),
         # A random teacher ranks no source first, a random student finds none.
@@ -63,11 +56,29 @@ def configure(
     }
 
     def write(**changes: Any) -> Path:
-        path = tmp_path / "my.yaml"
+        path = folder / "my.yaml"
         path.write_text(yaml.safe_dump(settings | changes), "utf-8")
         return path
 
     return write
+
+
+def _passages(folder: Path) -> Path:
+    path = folder / "passages.jsonl"
+    lines = [
+        json.dumps(
+            {
+                "_id": f"{subject}-{place}",
+                "title": f"the {subject} in the {place}",
+                "text": f"People go to the {place} to look at the {subject}. "
+                f"It is the oldest {subject} of all. Nobody in the {place} sells it.",
+            }
+        )
+        for subject in SUBJECTS
+        for place in PLACES
+    ]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
 
 
 def _fit() -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from safetensors.torch import load_file
 
 from dr_lightning import artefacts
 from dr_lightning.cli import main
-from tests.specialization.conftest import Configure
+from tests.specialization.conftest import Configure, configured
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 STUDENT = "encoder"
+KILLS = int(os.environ.get("DR_LIGHTNING_KILLS", "8"))
+"""Twenty were survived too, in six minutes."""
 STEPS = [
     "ingest",
     "deduplicate",
@@ -90,15 +93,42 @@ def content(work: Path) -> dict[str, Any]:
     return rows | {"weights": lists, "metrics": metrics}
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A run that nothing stopped.
+
+    Args:
+        folder: Of its config and its work.
+        configure: Writes its config.
+        told: What it printed.
+        made: Its content, before a test changed any.
+    """
+
+    folder: Path
+    configure: Configure
+    told: str
+    made: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_encoder_dir: Path,
+    tiny_teacher_dir: Path,
+) -> Whole:
+    folder = tmp_path_factory.mktemp("whole")
+    configure = configured(folder, tiny_encoder_dir, tiny_teacher_dir)
+    told = finish(configure())
+    return Whole(folder, configure, told, content(folder / "work"))
+
+
 @pytest.mark.slow
-def test_from_a_corpus_to_a_model_and_again(
-    configure: Configure, tmp_path: Path
-) -> None:
-    config = configure()
-    work = tmp_path / "work"
+def test_from_a_corpus_to_a_model_and_again(whole: Whole) -> None:
+    """The one test that goes on with the shared run."""
+    config = whole.configure()
+    work = whole.folder / "work"
     own = work / "students" / STUDENT
-    assert ran(finish(config)) == STEPS
-    made = content(work)
+    assert ran(whole.told) == STEPS
     report = (own / "report.md").read_text("utf-8")
     assert "synthetic dev queries" in report
     assert "| base |" in report
@@ -108,7 +138,7 @@ def test_from_a_corpus_to_a_model_and_again(
     assert ran(finish(config)) == []
 
     # A changed setting reruns its stage and what follows, and says why.
-    changed = configure(budget={"queries": 60, "candidates": 6, "epochs": 1})
+    changed = whole.configure(budget={"queries": 60, "candidates": 6, "epochs": 1})
     told = finish(changed)
     assert ran(told) == ["fit", "specialised_run", "evaluate"]
     assert "fit runs: trainer.max_epochs is 1, was 2" in told
@@ -126,26 +156,23 @@ def test_from_a_corpus_to_a_model_and_again(
         text = (own / "steps" / f"{name}.yaml").read_text("utf-8")
         command = shlex.split(text.splitlines()[0].removeprefix("# Run:"))[3:]
         main([*command, "--overwrite", "true"])
-    assert ran(finish(configure())) == ["fit", "specialised_run", "evaluate"]
-    assert content(work) == made
+    assert ran(finish(whole.configure())) == ["fit", "specialised_run", "evaluate"]
+    assert content(work) == whole.made
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_artefacts(
-    configure: Configure, tmp_path: Path
+    configure: Configure, tmp_path: Path, whole: Whole
 ) -> None:
     config = configure()
-    finish(config)
-    whole = content(tmp_path / "work")
-    (tmp_path / "work").rename(tmp_path / "whole")
     generator = random.Random(13)  # noqa: S311 - no secret
-    for _ in range(20):
+    for _ in range(KILLS):
         process = start(config)
         time.sleep(generator.uniform(4, 12))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     finish(config)
-    assert content(tmp_path / "work") == whole
+    assert content(tmp_path / "work") == whole.made
     assert not list((tmp_path / "work").rglob("*.parts"))
     assert not list((tmp_path / "work").rglob(".*.tmp"))
 
@@ -184,7 +211,7 @@ def test_with_a_test_set_the_report_has_all_teachers(
 
 
 @pytest.mark.slow
-def test_two_students_share_queries_and_scores(
+def test_two_students_share_queries_and_scores_until_the_queries_change(
     configure: Configure, tmp_path: Path, tiny_encoder_dir: Path
 ) -> None:
     finish(configure(), "--until", "score")
@@ -199,23 +226,18 @@ def test_two_students_share_queries_and_scores(
     # Queries of equal text count once.
     assert 0 < reused <= len(known & new)
 
+    # The first student keeps the scores of queries that are no longer there: they are
+    # not taken for another student's.
+    fake = {"class_path": "Fake", "init_args": {}}
+    told = finish(configure(llm=fake, name="third"), "--until", "score")
+    assert ran(told) == ["generate", "retrieve", "score"]
+    scores = folder / "third" / "teacher_scores.parquet"
+    assert artefacts.read_manifest(scores)["counts"]["pairs_reused"] == 0
+
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     frame = pl.read_parquet(path).explode("passage_id", "teacher_score")
     return frame.select("query_id", "passage_id").iter_rows()
-
-
-@pytest.mark.slow
-def test_scores_of_other_queries_are_not_taken_for_another_student_s(
-    configure: Configure, tmp_path: Path
-) -> None:
-    """The first student keeps the scores of queries that are no longer there."""
-    finish(configure(), "--until", "score")
-    fake = {"class_path": "Fake", "init_args": {}}
-    told = finish(configure(llm=fake, name="other"), "--until", "score")
-    assert ran(told) == ["generate", "retrieve", "score"]
-    scores = tmp_path / "work" / "students" / "other" / "teacher_scores.parquet"
-    assert artefacts.read_manifest(scores)["counts"]["pairs_reused"] == 0
 
 
 @pytest.mark.slow
