@@ -13,6 +13,7 @@ from dr_lightning.analysis.run import CONFIG_FILE, Run, section
 from dr_lightning.analysis.section import Figure, Section
 from dr_lightning.analysis.table import Table
 from dr_lightning.artefacts import read_manifest
+from dr_lightning.texts import PASSAGE_TEMPLATE
 
 _MODULE = "python -m dr_lightning"
 
@@ -161,5 +162,19 @@ def _evaluation(folder: Path, settings: Sequence[dict[str, Any]]) -> str:
             if kind in one["source"]
         ]
         told += [f"--{kind}=[{', '.join(sources)}]"] if sources else []
+    told += _reading(settings)
     told += [f"--out={folder}", "--overwrite=true"]
     return f"{_MODULE} {shlex.join(['evaluate', *told])}"
+
+
+def _reading(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """How the models read the collection, where not by default; all read alike."""
+    own = next((one for one in settings if "models" in one["source"]), {})
+    given = {name: own.get(name) for name in ("template", "encoding", "search")}
+    if given["template"] == PASSAGE_TEMPLATE:
+        given["template"] = None
+    return [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in given.items()
+        if value is not None
+    ]

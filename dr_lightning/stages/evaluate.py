@@ -5,6 +5,7 @@ import logging
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -30,12 +31,15 @@ class System:
     Args:
         name: Heads a row of the table.
         source: {"models": place} or {"runs": place}, the option that names it.
+        reading: How a model read the collection: options that were given, null = the
+            default; empty for a run.
         run: Ranked passages of each query.
         per_query: The measures of each judged query.
     """
 
     name: str
     source: dict[str, str]
+    reading: dict[str, Any]
     run: pl.DataFrame
     per_query: pl.DataFrame
 
@@ -77,17 +81,22 @@ def evaluate(
     names = measures or ["nDCG@10", "R@100", "RR@10"]
     qrels = artefacts.read(collection.qrels, schemas.QRELS)
     systems = []
+    reading = {
+        "template": template,
+        "encoding": None if encoding is None else asdict(encoding),
+        "search": None if search is None else _told(search),
+    }
     for name, model in map(_named, models or []):
         encoder = Encoder(model)
         loaded = load_collection(collection, encoder.tokenization, template, cache)
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
         found = _run(loaded, retriever)
         values = evaluate_run(found, qrels, names, collection.drop_identical)
-        systems.append(System(name, {"models": model}, found, values))
+        systems.append(System(name, {"models": model}, reading, found, values))
     for name, file in map(_named, runs or []):
         found = read_run(Path(file))
         values = evaluate_run(found, qrels, names, collection.drop_identical)
-        systems.append(System(name, {"runs": file}, found, values))
+        systems.append(System(name, {"runs": file}, {}, found, values))
     Console(file=sys.stdout).print(comparison(systems, names, collection.name))
     if out is not None:
         _write(systems, collection, names, out, overwrite)
@@ -97,6 +106,12 @@ def _named(text: str) -> tuple[str, str]:
     """The name and the place of `name=place`; a place alone is its own name."""
     name, separator, place = text.partition("=")
     return (name, place) if separator else (text, text)
+
+
+def _told(search: Search) -> dict[str, Any]:
+    """As a config holds it."""
+    given = {k: v for k, v in vars(search).items() if not k.startswith("_")}
+    return {"class_path": type(search).__name__, "init_args": given}
 
 
 def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:
@@ -156,7 +171,8 @@ def _write(
                 "source": system.source,
                 "measures": measures,
                 "collection": asdict(collection),
-            },
+            }
+            | system.reading,
             inputs=collection.files,
             counts={"queries": len(system.run)},
             extra=means(system.per_query),

@@ -1,5 +1,6 @@
 """`report` through the command line: the page, the markdown, and a real browser."""
 
+import re
 import shlex
 from html.parser import HTMLParser
 from importlib import util
@@ -12,6 +13,7 @@ import pytest
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
+from dr_lightning.models.encoder import Encoder
 from tests.browser import CHROMIUM, Page
 from tests.run_folders import write_evaluation, write_record, write_run
 from tests.tiny_data import write_tiny
@@ -131,6 +133,29 @@ def test_queries_that_changed_have_their_passages(tmp_path: Path) -> None:
     assert "By length of the query" not in page  # all have five words
     assert "python -m dr_lightning evaluate --collection.name=tiny" in markdown
     assert f"--measures=[nDCG@10, R@100, RR@10]' '{systems}'" in markdown
+
+
+def test_a_repeated_evaluation_reads_the_collection_in_the_same_way(
+    tmp_path: Path, tiny_encoder_dir: Path
+) -> None:
+    data = write_tiny(tmp_path / "tiny")
+    files = [
+        f"--collection.{n}={data / n}.parquet" for n in ("corpus", "queries", "qrels")
+    ]
+    how = ["--template={text}", "--encoding.batch_tokens=64", "--search=ExactSearch"]
+    out = tmp_path / "out"
+    Encoder(str(tiny_encoder_dir), "mean").save(tmp_path / "model")
+    model = f"--models=[base={tmp_path / 'model'}]"
+    given = ["--collection.name=tiny", *files, model, f"--out={out}", *how]
+    main(["evaluate", *given, f"--cache={tmp_path / 'cache'}"])
+    _, markdown = written(out)
+    (line,) = re.findall(r"python -m dr_lightning (evaluate .*)", markdown)
+    before = artefacts.read_manifest(out / "run-0.parquet")["settings"]
+    main([*shlex.split(line), f"--cache={tmp_path / 'cache'}"])
+    assert artefacts.read_manifest(out / "run-0.parquet")["settings"] == before
+    assert before["template"] == "{text}"
+    assert before["encoding"]["batch_tokens"] == 64
+    assert before["search"]["init_args"] == {"memory_mb": 256, "device": None}
 
 
 def test_queries_are_those_of_the_selected_checkpoint(tmp_path: Path) -> None:
