@@ -85,7 +85,8 @@ $(WORK)/lists_mean/train.parquet: $(WORK)/lists/train.parquet
 SAME := $(CLI) curate --queries $(WORK)/kept_queries.parquet --overwrite true \
   --rules.drop_beaten_source false --rules.drop_low_best false
 
-FINDINGS := objectives_pydocs constants_pydocs teachers_pydocs objectives_scifact queries_scifact
+FINDINGS := objectives_pydocs constants_pydocs teachers_pydocs students_pydocs \
+  objectives_scifact queries_scifact objectives_cranfield types_cranfield students_cranfield
 
 findings: lists $(WORK)/lists_mean/train.parquet
 	@skipped=; for table in $(FINDINGS); do \

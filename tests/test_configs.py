@@ -160,6 +160,13 @@ def test_every_cell_of_a_sweep_is_a_config_of_fit(
     assert read(["--config", str(path)])["family"] == settings["family"]
 
 
+def test_make_findings_goes_through_every_table() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    (tables,) = re.findall(r"^FINDINGS := (.*)$", text, re.MULTILINE)
+    found = {path.stem for path in CONFIGS.glob("experiment/findings/*.yaml")}
+    assert sorted(tables.split()) == sorted(found)
+
+
 @each_yaml
 def test_paths_in_the_header_exist(path: Path) -> None:
     told = " ".join(header(path).values())
