@@ -14,6 +14,7 @@ _MEANS = re.compile(r"\||<(?=[a-zA-Z/!?])")
 LONGEST_WORD = 20
 NARROW = 120
 _CELLS = {" / ": "/", " (": "\n(", " > ": "\n> "}
+_INTERVALS = {" to ": " to\n"}
 _HEADS = {" / ": "/\n", " (": "\n(", " in ": "\nin "}
 
 
@@ -47,6 +48,8 @@ class Table:
                 broken where a reader would, and 80 are enough for the tables here.
         """
         heads, breaks = (_HEADS, _CELLS) if width < NARROW else ({}, {})
+        if self._width(heads, breaks) > width:
+            breaks = breaks | _INTERVALS
         table = RichTable(
             title=escape(self.title),
             caption=escape(self.note) or None,
@@ -62,11 +65,26 @@ class Table:
                 escape(_broken(column, heads)),
                 justify="left" if number < self.texts else "right",
                 overflow="fold",
+                # Numbers are broken already: the names get what is left.
+                no_wrap=number >= self.texts,
                 min_width=self._longest_word() if number == 0 else None,
             )
         for row in self.rows:
             table.add_row(*(escape(_broken(cell, breaks)) for cell in row))
         return table
+
+    def _width(self, heads: Mapping[str, str], breaks: Mapping[str, str]) -> int:
+        """Characters that the longest lines need, with names broken at every space."""
+        table = [self.columns, *self.rows]
+        columns = [
+            [_broken(cell, breaks if row else heads) for row, cell in enumerate(cells)]
+            for cells in zip(*table, strict=True)
+        ]
+        numbers = columns[self.texts :]
+        lines = [max(map(len, "\n".join(cells).split("\n"))) for cells in numbers]
+        words = [max(map(len, " ".join(c).split())) for c in columns[1 : self.texts]]
+        between = 2 * (len(columns) - 1)
+        return self._longest_word() + sum(lines) + sum(words) + between
 
     def _longest_word(self) -> int:
         """Of the first column, in characters; names longer than that are broken."""

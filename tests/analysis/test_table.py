@@ -43,7 +43,16 @@ CLAIMS = Table(
             "< 0.001 (false)",
             "< 0.001",
             *NUMBERS[1:],
-        ]
+        ],
+        [
+            "mean_with_bm25 selected = last > default selected = last on pydocs",
+            "-0.0821 (-0.1066 to -0.0591)",
+            "< 0.001",
+            "< 0.001 (false)",
+            "< 0.001",
+            "44 / 135 / 112",
+            "0.0338",
+        ],
     ],
 )
 
