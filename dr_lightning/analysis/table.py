@@ -48,8 +48,11 @@ class Table:
                 broken where a reader would, and 80 are enough for the tables here.
         """
         heads, breaks = (_HEADS, _CELLS) if width < NARROW else ({}, {})
-        if self._width(heads, breaks) > width:
+        name = self._longest_word()
+        if name + self._beside_names(heads, breaks) > width:
             breaks = breaks | _INTERVALS
+            # A name may be broken, a number may not.
+            name = min(name, width - self._beside_names(heads, breaks))
         table = RichTable(
             title=escape(self.title),
             caption=escape(self.note) or None,
@@ -67,14 +70,14 @@ class Table:
                 overflow="fold",
                 # Numbers are broken already: the names get what is left.
                 no_wrap=number >= self.texts,
-                min_width=self._longest_word() if number == 0 else None,
+                min_width=max(name, 1) if number == 0 else None,
             )
         for row in self.rows:
             table.add_row(*(escape(_broken(cell, breaks)) for cell in row))
         return table
 
-    def _width(self, heads: Mapping[str, str], breaks: Mapping[str, str]) -> int:
-        """Characters that the longest lines need, with names broken at every space."""
+    def _beside_names(self, heads: Mapping[str, str], breaks: Mapping[str, str]) -> int:
+        """Characters that all but the first column need."""
         table = [self.columns, *self.rows]
         columns = [
             [_broken(cell, breaks if row else heads) for row, cell in enumerate(cells)]
@@ -84,7 +87,7 @@ class Table:
         lines = [max(map(len, "\n".join(cells).split("\n"))) for cells in numbers]
         words = [max(map(len, " ".join(c).split())) for c in columns[1 : self.texts]]
         between = 2 * (len(columns) - 1)
-        return self._longest_word() + sum(lines) + sum(words) + between
+        return sum(lines) + sum(words) + between
 
     def _longest_word(self) -> int:
         """Of the first column, in characters; names longer than that are broken."""

@@ -57,6 +57,16 @@ CLAIMS = Table(
 )
 
 
+def test_rather_than_a_number_a_name_is_broken() -> None:
+    numbers = ["0.2405", "+0.0345 (+0.0139 to +0.0552)", "83 / 170 / 38", "0.0295"]
+    row = ["paraphrase_l3_longer_infonce selected", *numbers, "0.6289", "0.2581"]
+    console = Console(file=StringIO(), width=80)
+    console.print(Table("t", COMPARED.columns, [row]).rich(80))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    told = {"0.2405", "+0.0345", "(+0.0139", "+0.0552)", "83/170/38", "0.0295"}
+    assert told | {"0.6289", "0.2581", "RR@10"} <= set(shown.split())
+
+
 @pytest.mark.parametrize("table", [COMPARED, CLAIMS], ids=["compared", "claims"])
 def test_eighty_columns_break_no_name_and_no_number(table: Table) -> None:
     console = Console(file=StringIO(), width=80)
