@@ -86,7 +86,7 @@ SAME := $(CLI) curate --queries $(WORK)/kept_queries.parquet --overwrite true \
   --rules.drop_beaten_source false --rules.drop_low_best false
 
 FINDINGS := objectives_pydocs constants_pydocs teachers_pydocs students_pydocs \
-  objectives_scifact queries_scifact objectives_cranfield types_cranfield students_cranfield
+  objectives_scifact queries_scifact objectives_cranfield types_cranfield
 
 findings: lists $(WORK)/lists_mean/train.parquet
 	@skipped=; for table in $(FINDINGS); do \
