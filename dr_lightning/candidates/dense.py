@@ -20,7 +20,7 @@ from dr_lightning.data.token_store import token_store
 from dr_lightning.models.fingerprint import encoder_fingerprint
 from dr_lightning.parts import Parts, Shard, settings_key
 from dr_lightning.retrieval import Retriever, run_frame
-from dr_lightning.search import ExactSearch, TopK, merge_top_k
+from dr_lightning.search import ExactSearch, TopK, described, merge_top_k
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +61,11 @@ class DenseSearch:
     def _key(self) -> str:
         search, encoding = self.retriever.search, asdict(self.retriever.encoding)
         del encoding["device"]
-        public = {k: str(v) for k, v in vars(search).items() if not k.startswith("_")}
         return settings_key(
             {name: fingerprint(path) for name, path in self.material.inputs.items()}
             | {"encoder": encoder_fingerprint(self.retriever.encoder)}
             | {"template": self.material.template, "depth": self.depth}
-            | {"encoding": encoding, "search": [type(search).__name__, public]}
+            | {"encoding": encoding, "search": described(search)}
         )
 
     def compute(self, worker: Shard) -> None:

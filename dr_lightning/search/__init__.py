@@ -2,7 +2,7 @@
 
 from dr_lightning.search.exact import ExactSearch
 from dr_lightning.search.faiss_index import FaissSearch
-from dr_lightning.search.top_k import Embeddings, Search, TopK, merge_top_k
+from dr_lightning.search.top_k import Embeddings, Search, TopK, described, merge_top_k
 
 __all__ = [
     "Embeddings",
@@ -10,5 +10,6 @@ __all__ = [
     "FaissSearch",
     "Search",
     "TopK",
+    "described",
     "merge_top_k",
 ]

@@ -46,6 +46,24 @@ class Search(Protocol):
         ...
 
 
+def described(search: Search) -> dict[str, Any]:
+    """What searches, as a config holds it: class path and public attributes.
+
+    Args:
+        search: One whose arguments are its public attributes.
+    """
+    kind = type(search)
+    public = {k: v for k, v in vars(search).items() if not k.startswith("_")}
+    return {
+        "class_path": f"{kind.__module__}.{kind.__qualname__}",
+        "init_args": {k: v if _is_json(v) else str(v) for k, v in public.items()},
+    }
+
+
+def _is_json(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | list | dict)
+
+
 def merge_top_k(parts: Sequence[TopK | tuple[Tensor, Tensor]], k: int) -> TopK:
     """Keep the k best of several results for the same queries.
 

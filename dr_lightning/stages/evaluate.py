@@ -18,7 +18,7 @@ from dr_lightning.inputs import read_run
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
-from dr_lightning.search import ExactSearch, Search
+from dr_lightning.search import ExactSearch, Search, described
 from dr_lightning.texts import PASSAGE_TEMPLATE
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def evaluate(
     reading = {
         "template": template,
         "encoding": None if encoding is None else asdict(encoding),
-        "search": None if search is None else _told(search),
+        "search": None if search is None else described(search),
     }
     for name, model in map(_named, models or []):
         encoder = Encoder(model)
@@ -106,12 +106,6 @@ def _named(text: str) -> tuple[str, str]:
     """The name and the place of `name=place`; a place alone is its own name."""
     name, separator, place = text.partition("=")
     return (name, place) if separator else (text, text)
-
-
-def _told(search: Search) -> dict[str, Any]:
-    """As a config holds it."""
-    given = {k: v for k, v in vars(search).items() if not k.startswith("_")}
-    return {"class_path": type(search).__name__, "init_args": given}
 
 
 def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:

@@ -27,8 +27,6 @@ from tests.specialization.conftest import Configure, configured
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 STUDENT = "encoder"
-KILLS = int(os.environ.get("DR_LIGHTNING_KILLS", "8"))
-"""Twenty were survived too, in six minutes."""
 STEPS = [
     "ingest",
     "deduplicate",
@@ -166,7 +164,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_artefacts(
 ) -> None:
     config = configure()
     generator = random.Random(13)  # noqa: S311 - no secret
-    for _ in range(KILLS):
+    for _ in range(20):
         process = start(config)
         time.sleep(generator.uniform(4, 12))
         os.kill(process.pid, signal.SIGKILL)
