@@ -2,159 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-import yaml
-from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from dr_lightning import __version__, artefacts, schemas
 from dr_lightning.analysis.results import load
 from dr_lightning.analysis.scores import scores
 from dr_lightning.cli import main
-from tests.tiny_data import write_tiny
-
-Config = dict[str, Any]
-
-
-def parts(class_path: str, **init_args: Any) -> Config:
-    return {"class_path": class_path, "init_args": init_args}
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    return write_tiny(tmp_path / "tiny")
-
-
-@pytest.fixture
-def config(tiny: Path, tiny_encoder_dir: Path, tmp_path: Path) -> Config:
-    collection = {
-        "name": "tiny",
-        "corpus": str(tiny / "corpus.parquet"),
-        "queries": str(tiny / "queries.parquet"),
-        "qrels": str(tiny / "qrels.parquet"),
-    }
-    return {
-        "seed_everything": 3,
-        "model": {
-            "encoder": parts(
-                "dr_lightning.models.encoder.Encoder",
-                backbone=str(tiny_encoder_dir),
-                pooling="mean",
-            ),
-            "objective": parts(
-                "WeightedSum",
-                objectives=[parts("ListwiseKL"), parts("InfoNCE")],
-                weights=[1.0, 0.1],
-            ),
-            "optimizer": parts("torch.optim.AdamW", lr=1e-3),
-            "micro_batching": {"tokens": 64},
-        },
-        "data": parts(
-            "TrainingListDataModule",
-            corpus=str(tiny / "corpus.parquet"),
-            lists={
-                "train": str(tiny / "train.parquet"),
-                "dev": str(tiny / "dev.parquet"),
-            },
-            batching={"order": parts("PlainBatches", size=4), "seed": 1},
-            collections={"validation": [collection], "test": [collection]},
-            reading={"cache": str(tmp_path / "cache")},
-        ),
-        "trainer": {
-            "accelerator": "cpu",
-            "devices": 1,
-            "max_epochs": 2,
-            "gradient_clip_val": 1.0,
-            "num_sanity_val_steps": 0,
-            "log_every_n_steps": 1,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "logger": parts("CSVLogger", save_dir=str(tmp_path / "runs"), name="t"),
-            "callbacks": [
-                parts("EvaluateBase"),
-                parts("EvaluateRetrieval"),
-                parts(
-                    "ModelCheckpoint",
-                    monitor="val/loss",
-                    filename="step-{step}",
-                    auto_insert_metric_name=False,
-                ),
-                parts("StopEarly"),
-                parts("RunSummary"),
-                parts("ExportEncoder"),
-            ],
-        },
-    }
-
-
-def write(config: Config, path: Path) -> Path:
-    path.write_text(yaml.safe_dump(config), "utf-8")
-    return path
-
-
-def run_folder(tmp_path: Path, version: int = 0) -> Path:
-    return tmp_path / "runs" / "t" / f"version_{version}"
-
-
-def fit(config: Config, tmp_path: Path, *options: str) -> Path:
-    main(["fit", "--config", str(write(config, tmp_path / "c.yaml")), *options])
-    return run_folder(tmp_path)
-
-
-def test_another_seed_is_another_run_and_the_same_is_the_same(
-    config: Config, tmp_path: Path
-) -> None:
-    """The encoder has no dropout: what a seed changes is the order of the queries."""
-    config["trainer"] |= {"max_steps": 4, "callbacks": [parts("ExportEncoder")]}
-    del config["data"]["init_args"]["batching"]["seed"]
-
-    def losses(version: int, *options: str) -> list[float]:
-        fit(config, tmp_path, *options)
-        folder = run_folder(tmp_path, version)
-        record = json.loads((folder / "run.json").read_text())
-        assert record["seeds"]["batches"] == record["seeds"]["seed_everything"]
-        metrics = pl.read_csv(folder / "metrics.csv")
-        return metrics["train/loss"].drop_nulls().to_list()
-
-    config["trainer"]["callbacks"].append(parts("RunSummary"))
-    first = losses(0)
-    assert losses(1) == first
-    other = losses(2, "--seed_everything=4")
-    assert len(other) == len(first) == 4
-    assert all(one != two for one, two in zip(first, other, strict=True))
-    # One's own seed of the batches stays, whatever the run's is.
-    own = "--data.batching.seed=3"
-    config["trainer"]["callbacks"].pop()
-    fit(config, tmp_path, "--seed_everything=4", own)
-    again = pl.read_csv(run_folder(tmp_path, 3) / "metrics.csv")
-    assert again["train/loss"].drop_nulls().to_list() == first
-
-
-@pytest.mark.parametrize(
-    ("option", "told"),
-    [
-        ("--data.batching.seed=2", "seed 1, but this one 2"),
-        ("--data.batching.order.size=2", "batches an epoch 4, but this one 8"),
-    ],
-)
-def test_a_run_does_not_go_on_with_other_batches(
-    option: str,
-    told: str,
-    config: Config,
-    tmp_path: Path,
-) -> None:
-    config["trainer"]["max_steps"] = 2
-    config["trainer"]["callbacks"] = [parts("ModelCheckpoint", filename="last")]
-    saved = str(fit(config, tmp_path) / "checkpoints" / "last.ckpt")
-    config["trainer"]["max_steps"] = 3
-    with pytest.raises(ValueError, match=told):
-        fit(config, tmp_path, "--ckpt_path", saved, option)
-    main(["test", "--config", str(tmp_path / "c.yaml"), "--ckpt_path", saved, option])
-    fit(config, tmp_path, "--ckpt_path", saved)
+from tests.config_of_fit import Config, fit, part, run_folder, write
 
 
 def test_fit_makes_the_tiny_retriever_better(config: Config, tmp_path: Path) -> None:
@@ -256,7 +114,7 @@ def test_the_exported_folder_gives_the_selected_weights(
 def test_predict_writes_embeddings_in_corpus_order(
     config: Config, tmp_path: Path
 ) -> None:
-    config["trainer"]["callbacks"] = [parts("WriteEmbeddings")]
+    config["trainer"]["callbacks"] = [part("WriteEmbeddings")]
     main(["predict", "--config", str(write(config, tmp_path / "c.yaml"))])
     folder = run_folder(tmp_path) / "embeddings" / "tiny"
     embeddings = np.load(folder / "passage-00000-of-00001.npy", mmap_mode="r")
@@ -286,7 +144,7 @@ def test_callbacks_and_parts_are_swapped_on_the_command_line(
 def test_the_part_at_each_evaluation_and_the_whole_corpus_at_the_ends(
     config: Config, tmp_path: Path
 ) -> None:
-    config["trainer"]["callbacks"][1] = parts(
+    config["trainer"]["callbacks"][1] = part(
         "EvaluateRetrieval", sub_corpus={"top": 1, "random": 2, "seed": 5}
     )
     folder = fit(config, tmp_path)
@@ -340,57 +198,6 @@ def test_dropout_is_off_unless_asked(config: Config, tiny_encoder_dir: Path) -> 
         assert {layer.p for layer in layers} == {probability}
 
 
-def test_kl_without_teacher_scores_is_refused_before_training(
-    config: Config, tiny: Path, tmp_path: Path
-) -> None:
-    path = tiny / "train.parquet"
-    bare = artefacts.read(path, schemas.TRAINING_LISTS).with_columns(
-        teacher_score=pl.lit(None, dtype=pl.List(pl.Float32))
-    )
-    manifest = artefacts.Manifest(stage="test")
-    artefacts.write(bare, path, schemas.TRAINING_LISTS, manifest, overwrite=True)
-    with pytest.raises(ValueError, match="learns from teacher scores"):
-        fit(config, tmp_path)
-
-
-def test_lists_of_one_passage_are_refused_by_kl_and_taken_by_info_nce(
-    config: Config, tmp_path: Path
-) -> None:
-    config["data"]["init_args"]["batching"]["sampling"] = {"length": 1}
-    with pytest.raises(ValueError, match="needs lists of at least 2"):
-        fit(config, tmp_path)
-    config["model"]["objective"] = parts("InfoNCE")
-    main(["fit", "--config", str(write(config, tmp_path / "d.yaml"))])
-
-
-def test_temperatures_far_apart_are_told(config: Config, tmp_path: Path) -> None:
-    config["model"]["objective"] = parts("ListwiseKL", teacher_temperature=0.05)
-    config["trainer"]["max_epochs"] = 1
-    with pytest.warns(UserWarning, match="Set the objective's teacher_temperature"):
-        fit(config, tmp_path)
-
-
-def test_a_strategy_that_is_not_proven_is_refused(
-    config: Config, tmp_path: Path
-) -> None:
-    config["trainer"]["strategy"] = parts("tests.test_fit.UnprovenStrategy")
-    with pytest.raises(ValueError, match="not proven right"):
-        fit(config, tmp_path)
-
-
-class UnprovenStrategy(SingleDeviceStrategy):
-    """Stands for DeepSpeed, FSDP and others, which need what a test machine lacks."""
-
-    def __init__(self) -> None:
-        super().__init__(device="cpu")
-
-
-def test_unknown_command_names_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["fitt"])
-    assert "no command 'fitt'" in capsys.readouterr().err
-
-
 def test_scored_queries_are_made_into_lists_once(
     config: Config, tiny: Path, tmp_path: Path
 ) -> None:
@@ -399,7 +206,7 @@ def test_scored_queries_are_made_into_lists_once(
     path = tiny / "teacher_scores.parquet"
     manifest = artefacts.Manifest(stage="test")
     artefacts.write(scores, path, schemas.TEACHER_SCORES, manifest)
-    config["data"]["init_args"]["batching"]["order"] = parts("PlainBatches", size=3)
+    config["data"]["init_args"]["batching"]["order"] = part("PlainBatches", size=3)
     config["data"]["init_args"]["lists"] = {
         "queries": str(tiny / "queries.parquet"),
         "teacher_scores": [str(path)],
