@@ -1,5 +1,7 @@
 """Validates the base model before the first step, as one more candidate."""
 
+from typing import Any
+
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
@@ -10,12 +12,32 @@ class EvaluateBase(Callback):
     Fine-tuning can make a good model worse, so the base stands in the same log, table
     and selection as every later evaluation: early stopping (`StopEarly`, Lightning's
     `EarlyStopping`) counts from it and `ModelCheckpoint` keeps it if nothing better
-    comes. A resumed run skips it.
+    comes. A run resumed from any checkpoint that has seen it skips it.
     """
+
+    def __init__(self) -> None:
+        self.evaluated = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whether the base is judged: the checkpoint of step 0 is its own."""
+        return {"evaluated": self.evaluated}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state_dict: What `state_dict` gave.
+        """
+        self.evaluated = bool(state_dict["evaluated"])
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes it before `ModelCheckpoint`, which Lightning calls last, saves."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self.evaluated = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Validates at step 0, as the training loop does at the end of an epoch."""
-        if trainer.global_step > 0 or trainer.fit_loop.restarting:
+        if self.evaluated or trainer.global_step > 0:
             return
         if not trainer.enable_validation:
             return

@@ -49,14 +49,15 @@ def test_the_base_is_kept_and_the_run_stops_where_nothing_is_better(
     assert saved["global_step"] == 0
 
 
+@pytest.mark.parametrize("step", [0, 5])
 def test_a_resumed_run_does_not_evaluate_the_base_again(
-    data: Path, tmp_path: Path
+    step: int, data: Path, tmp_path: Path
 ) -> None:
     first = ModelCheckpoint(tmp_path / "first", "{step}", save_top_k=-1)
     train(run(first, ruinous, RunSummary(), max_epochs=1), data, tmp_path)
     second = ModelCheckpoint(tmp_path / "second", "{step}", save_top_k=-1)
     home = tmp_path / "resumed"
-    checkpoint = str(tmp_path / "first" / "step=5.ckpt")
+    checkpoint = str(tmp_path / "first" / f"step={step}.ckpt")
     train(
         run(second, ruinous, RunSummary(), max_epochs=2),
         data,
