@@ -17,10 +17,14 @@ SMALL_CORPUS_SHARE = 4
 class Batches(ABC):
     """Cuts the queries of an epoch into batches; each query stands in exactly one.
 
+    Batches of an epoch differ by one query at most: what is left over for a batch of
+    its own would step as far as a whole one, with few negatives. They come in a random
+    order.
+
     Args:
-        size: Queries a batch over all ranks; the last batch takes what is left. Cut to
-            a quarter of the training queries where these are few, with a warning, so
-            that an epoch has several steps.
+        size: Queries a batch over all ranks, at most. Cut to a quarter of the training
+            queries where these are few, with a warning, so that an epoch has several
+            steps.
 
     Raises:
         ValueError: If `size` is below 1.
@@ -32,13 +36,17 @@ class Batches(ABC):
             raise ValueError(msg)
         self.size = size
 
-    def effective_size(self, queries: int) -> int:
-        """Queries a batch really has with so many queries in all."""
-        return min(self.size, max(queries // SMALL_CORPUS_SHARE, 1))
+    def limit(self, queries: int) -> int:
+        """Queries that a batch may have at most with so many in all."""
+        return min(self.size, max(-(-queries // SMALL_CORPUS_SHARE), 1))
 
     def count(self, queries: int) -> int:
         """Batches of an epoch."""
-        return -(-queries // self.effective_size(queries))
+        return -(-queries // self.limit(queries))
+
+    def effective_size(self, queries: int) -> int:
+        """Queries of an epoch's largest batch; the others have as many or one less."""
+        return -(-queries // self.count(queries))
 
     def epoch(
         self, lists: TrainingLists, seed: int, epoch: int
@@ -50,9 +58,10 @@ class Batches(ABC):
             seed: The run's seed.
             epoch: Counts from 0.
         """
-        order = self.order(lists, np.random.default_rng((seed, epoch)))
-        size = self.effective_size(len(lists))
-        return [order[start : start + size] for start in range(0, len(order), size)]
+        generator = np.random.default_rng((seed, epoch))
+        order = self.order(lists, generator)
+        batches = np.array_split(order, self.count(len(lists)))
+        return [batches[place] for place in generator.permutation(len(batches))]
 
     @abstractmethod
     def order(
@@ -65,7 +74,7 @@ class PlainBatches(Batches):
     """Queries drawn at random, each once an epoch.
 
     Args:
-        size: Queries a batch over all ranks.
+        size: Queries a batch over all ranks, at most.
     """
 
     def order(
@@ -83,7 +92,7 @@ class SourceBatches(Batches):
     masked by its id.
 
     Args:
-        size: Queries a batch over all ranks.
+        size: Queries a batch over all ranks, at most.
     """
 
     def order(
@@ -107,13 +116,13 @@ class ClusterBatches(Batches):
     topic-aware sampling (TAS-B, arXiv 2104.06967).
 
     Args:
-        size: Queries a batch over all ranks.
+        size: Queries a batch over all ranks, at most.
     """
 
     def order(
         self, lists: TrainingLists, generator: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Sorted by three min-hashes; blocks of neighbours in a random order."""
+        """Sorted by three min-hashes."""
         passages = int(lists.passage.max(initial=0)) + 1
         keys = []
         for _ in range(3):
@@ -122,9 +131,4 @@ class ClusterBatches(Batches):
                 lists.passage == EMPTY, passages, hashed[lists.passage.clip(min=0)]
             )
             keys.append(values.min(1))
-        neighbours = np.lexsort(keys[::-1])
-        size = self.effective_size(len(lists))
-        full = len(neighbours) // size * size
-        blocks = neighbours[:full].reshape(-1, size)
-        mixed = blocks[generator.permutation(len(blocks))].reshape(-1)
-        return np.concatenate([mixed, neighbours[full:]])
+        return np.lexsort(keys[::-1])

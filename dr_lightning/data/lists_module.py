@@ -174,11 +174,11 @@ class TrainingListDataModule(RetrievalDataModule):
     def _warn_of_small_batch(self) -> None:
         queries = len(self._required_train().lists)
         order = self.batching.order
-        if order.effective_size(queries) < order.size:
+        if order.limit(queries) < order.size:
             rank_zero_warn(
-                f"batches of {order.size} queries are cut to "
-                f"{order.effective_size(queries)}, a quarter of the {queries} training "
-                "queries, so that an epoch has several steps."
+                f"batches of {order.size} queries are cut to {order.limit(queries)}, a "
+                f"quarter of the {queries} training queries, so that an epoch has "
+                "several steps."
             )
 
     def require(self, teacher_scores: bool, list_length: int) -> None:

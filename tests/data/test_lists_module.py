@@ -144,12 +144,12 @@ def test_a_small_corpus_cuts_the_batch_with_a_warning(
     from dr_lightning.data import PlainBatches
 
     with pytest.warns(
-        UserWarning, match="batches of 9 queries are cut to 4, a quarter"
+        UserWarning, match="batches of 9 queries are cut to 5, a quarter"
     ):
         result = train(
             Run(order=PlainBatches(9), trainer={"max_epochs": 1}), data, tmp_path
         )
-    assert result["step"] == 5
+    assert result["step"] == 4
 
 
 def test_an_order_starts_where_it_is_told() -> None:
