@@ -17,7 +17,7 @@ from dr_lightning.callbacks.sub_corpus import SubCorpus
 from dr_lightning.data.collections import LoadedCollection
 from dr_lightning.data.retrieval import RetrievalDataModule
 from dr_lightning.distributed import gather_object, rank, world_size
-from dr_lightning.metrics import Judgements, RetrievalMetrics
+from dr_lightning.metrics import RetrievalMetrics
 from dr_lightning.models.bi_encoder import BiEncoder
 from dr_lightning.models.lightning_callbacks import averaged_weights
 from dr_lightning.search import ExactSearch, Search
@@ -158,7 +158,7 @@ class EvaluateRetrieval(Callback):
         stage: str,
         rows: NDArray[np.int64] | None,
     ) -> dict[str, float]:
-        metric = RetrievalMetrics(_judgements(collection), self.measures)
+        metric = RetrievalMetrics(collection.judgements, self.measures)
         metric = metric.to(pl_module.device)
         with trainer.precision_plugin.forward_context():
             top = search_corpus(
@@ -181,12 +181,3 @@ class EvaluateRetrieval(Callback):
             folder = root / "retrieval" / f"{stage}-{step}"
             write_retrieval(folder, found, self.measures, step)
         return values
-
-
-def _judgements(collection: LoadedCollection) -> Judgements:
-    return Judgements(
-        collection.qrels,
-        collection.query_id,
-        collection.passage_id,
-        collection.source.drop_identical,
-    )

@@ -1,12 +1,14 @@
 """Retrieval collections: a corpus, queries, and which passages are relevant to them."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.metrics import Judgements
 from dr_lightning.models.tokenization import Tokenization
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
@@ -73,6 +75,12 @@ class LoadedCollection:
     def name(self) -> str:
         """The collection's name."""
         return self.source.name
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """Relevances by row; made once, as it sorts the ids of the whole corpus."""
+        identical = self.source.drop_identical
+        return Judgements(self.qrels, self.query_id, self.passage_id, identical)
 
 
 def load_corpus(

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 
+import dr_lightning
 from dr_lightning import artefacts
-from dr_lightning.cache import default_cache
+from dr_lightning.cache import building, default_cache
 from dr_lightning.curation.files import curate
 from dr_lightning.curation.rules import DEFAULT_RULES, ListRules
 
@@ -38,8 +37,8 @@ class ListFiles:
 class ScoredQueries:
     """Queries and their teacher scores, made into lists as `curate` does.
 
-    The lists are kept in the cache, under a name that changes with the inputs and the
-    settings.
+    The lists are kept in the cache, under a name that changes with the inputs, the
+    settings and the release.
 
     Args:
         queries: Queries with their texts.
@@ -65,13 +64,8 @@ class ScoredQueries:
         """
         folder = (cache or default_cache()) / "lists" / self._name()
         if not folder.is_dir():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            work = Path(mkdtemp(prefix=".curating-", dir=folder.parent))
-            try:
+            with building(folder) as work:
                 self._write(work)
-                work.rename(folder)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
         return ListFiles(folder / "train.parquet", folder / "dev.parquet")
 
     def _write(self, folder: Path) -> None:
@@ -89,5 +83,6 @@ class ScoredQueries:
         inputs = [self.queries, *self.teacher_scores]
         inputs += [] if self.qrels is None else [self.qrels]
         prints = [artefacts.fingerprint(path) for path in inputs]
-        settings = [prints, asdict(self.rules), self.dev_share, self.seed]
+        release = dr_lightning.__version__
+        settings = [release, prints, asdict(self.rules), self.dev_share, self.seed]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:24]

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from dr_lightning.cache import default_cache
+from dr_lightning.cache import building, default_cache
 from dr_lightning.models.ragged import Ragged
 from dr_lightning.models.tokenization import Side, Tokenization
 
@@ -121,24 +120,10 @@ def _name(
 def _build(
     parts: Iterable[list[list[int]]], tokenization: Tokenization, folder: Path
 ) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    with building(folder) as work:
         lengths = _write_ids(parts, tokenization, work)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         np.save(work / "starts.npy", starts)
-        _publish(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _publish(work: Path, folder: Path) -> None:
-    """Renames a finished store; one that another process finished first is kept."""
-    try:
-        work.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
 
 
 def _tokenized(

@@ -120,6 +120,11 @@ class BiEncoder(LightningModule):
         self.calibrate()
         prepare_averaging(self.trainer, self)
 
+    def on_validation_start(self) -> None:
+        """Makes the objective of a model that was never trained ready for dev lists."""
+        if self.objective.needs_calibration:
+            self.calibrate()
+
     def calibrate(self) -> None:
         """Checks that the lists suit the objective, and calibrates it on them once."""
         data = getattr(self.trainer, "datamodule", None)

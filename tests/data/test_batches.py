@@ -32,7 +32,9 @@ def distinct(batches: list[np.ndarray], lists: TrainingLists) -> float:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(("queries", "size"), [(360, 32), (353, 32), (7, 4096), (1, 5), (10, 1)])
+@pytest.mark.parametrize(
+    ("queries", "size"), [(360, 32), (353, 32), (7, 4096), (1, 5), (10, 1)]
+)
 def test_each_query_stands_in_one_batch_an_epoch(
     order: type[Batches], queries: int, size: int
 ) -> None:

@@ -72,6 +72,18 @@ def check_results(folder: Path, judged_apart: list[Path]) -> None:
     assert {"train/loss", "train/steps_a_minute", "val/nDCG@10"} <= set(keys)
 
 
+def test_a_model_that_was_never_trained_is_validated(
+    config: Config, tmp_path: Path
+) -> None:
+    """Its teacher temperature is set on the training lists, as `fit` would."""
+    config["model"]["objective"] = part("ListwiseKL", teacher_temperature="match")
+    config["trainer"]["callbacks"] = [part("EvaluateRetrieval")]
+    main(["validate", "--config", str(write(config, tmp_path / "c.yaml"))])
+    (row,) = pl.read_csv(run_folder(tmp_path) / "metrics.csv").iter_rows(named=True)
+    assert row["val/loss"] > 0
+    assert row["val/teacher_entropy"] == pytest.approx(row["val/student_entropy"], 0.2)
+
+
 def test_the_base_is_kept_where_nothing_is_better(
     config: Config, tmp_path: Path
 ) -> None:
