@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -133,6 +134,41 @@ class Parts:
                 total[name] = total.get(name, 0) + amount
         return total
 
+    def join(self, path: Path) -> "Joined":
+        """Writes all parts into one file, for a later command with the same key.
+
+        Args:
+            path: The file; one that is there is replaced.
+
+        Raises:
+            FileNotFoundError: If a part is missing.
+        """
+        whole = Joined(self.read(), self.amounts())
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+        noted = {"key": self.key, "amounts": json.dumps(whole.amounts)}
+        whole.rows.write_parquet(temporary, metadata=noted)
+        temporary.replace(path)
+        return whole
+
+    def joined(self, path: Path) -> "Joined | None":
+        """What `join` wrote; None if there is no such file, or of another key.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If it is a file of another kind, which `join` would replace.
+        """
+        if not path.is_file():
+            return None
+        noted = pl.read_parquet_metadata(path)
+        if "amounts" not in noted:
+            msg = f"{path} would be replaced, but is not of this stage. Move it away."
+            raise ValueError(msg)
+        if noted["key"] != self.key:
+            return None
+        return Joined(pl.read_parquet(path), json.loads(noted["amounts"]))
+
     def others(self) -> int:
         """Part files in the folder that have another key: other settings or inputs."""
         files = self.folder.glob("*.parquet")
@@ -145,6 +181,18 @@ class Parts:
                 file.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+class Joined(NamedTuple):
+    """All parts of a computation.
+
+    Args:
+        rows: In order.
+        amounts: Sums of what was given to `write`.
+    """
+
+    rows: pl.DataFrame
+    amounts: dict[str, float]
 
 
 def settings_key(settings: Mapping[str, object]) -> str:

@@ -51,6 +51,19 @@ def parts(files: dict[str, Any]) -> list[Path]:
     return sorted(files["out"].with_name("queries.parts").glob("*.parquet"))
 
 
+def answers(files: dict[str, Any]) -> Path:
+    path: Path = files["out"].with_name("queries_answers.parquet")
+    return path
+
+
+def forget(files: dict[str, Any]) -> bytes:
+    """Removes queries and answers; what the queries were."""
+    whole: bytes = files["out"].read_bytes()
+    for path in (files["out"], answers(files)):
+        path.unlink()
+    return whole
+
+
 def second_corpus(files: dict[str, Any]) -> Path:
     path: Path = files["out"].with_name("queries_corpus.parquet")
     return path

@@ -131,4 +131,5 @@ class ClusterBatches(Batches):
                 lists.passage == EMPTY, passages, hashed[lists.passage.clip(min=0)]
             )
             keys.append(values.min(1))
-        return np.lexsort(keys[::-1])
+        order: NDArray[np.int64] = np.lexsort(keys[::-1])
+        return order

@@ -25,6 +25,9 @@ from dr_lightning.texts import check_template
 
 logger = logging.getLogger(__name__)
 
+ANSWERS = "_answers.parquet"
+"""Behind the name of `out`: what engines answered."""
+
 TEMPLATE = "{text}"
 """What an engine reads: the text alone, as in arXiv 2502.19712."""
 
@@ -58,6 +61,9 @@ def generate(
     command started again goes on where it stopped. Several workers share the work with
     `shard` 1/4, 2/4 and so on: they write parts only. Once they are done, the same
     command without `shard` writes what is missing, joins all parts and deletes them.
+
+    Answers are kept as the engine gave them, in OUT_answers.parquet: the same command
+    with another `cleaning` asks nothing again.
 
     Queries that are a sentence to be taken out of its passage (`cloze` of Extractive)
     bring a second file, OUT_corpus.parquet: the corpus without these sentences. Train
@@ -120,12 +126,17 @@ def generate(
     key = settings_key(settings | prints | {"engine": engine.fingerprint})
     parts = Parts(_beside(out, ".parts"), key, len(work.tasks), part_queries)
     _check_companion(out, parts, overwrite)
-    write_parts(work, parts, worker, cleaning)
-    if worker.of > 1:
-        left = len(parts.todo(Shard()))
-        logger.info("generate: worker %s is done, %d parts are left", worker, left)
-        return
-    found = with_writer(work.cleaned(parts.read(), cleaning), writer)
+    answers = parts.joined(_beside(out, ANSWERS))
+    if answers is None:
+        write_parts(work, parts, worker, cleaning)
+        if worker.of > 1:
+            left = len(parts.todo(Shard()))
+            logger.info("generate: worker %s is done, %d parts are left", worker, left)
+            return
+        answers = parts.join(_beside(out, ANSWERS))
+    else:
+        logger.info("generate: takes the answers of %s", _beside(out, ANSWERS))
+    found = with_writer(work.cleaned(answers.rows, cleaning), writer)
     found, taken_out = without_pieces(source, found)
     manifest = artefacts.Manifest(
         stage="generate",
@@ -134,7 +145,7 @@ def generate(
         counts=_counts(work, found),
         dropped=drop_counts(found),
         extra={"engine_fingerprint": engine.fingerprint}
-        | rates(found, parts.amounts())
+        | rates(found, answers.amounts)
         | {"types": by_type(found)},
         started=started,
     )

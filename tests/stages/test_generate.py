@@ -16,7 +16,7 @@ from dr_lightning.cli import main
 from dr_lightning.generation.engine import Answer, Report, Request, unheard
 from dr_lightning.generation.engines import Extractive, Fake
 from dr_lightning.stages.generate import generate
-from tests.generating import BLANK, PASSAGES, Counting, manifest, options, read
+from tests.generating import BLANK, PASSAGES, Counting, forget, manifest, options, read
 
 
 class Says(Fake):
@@ -49,10 +49,10 @@ def test_the_bar_moves_within_a_part_and_only_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options: dict[str, Any] = {"types": ["title"], "overwrite": True}
+    options: dict[str, Any] = {"types": ["title"]}
     engine = Fake(faulty=0.5, seconds=0.05)
     generate(**files, engine=engine, **options)
-    whole = files["out"].read_bytes()
+    whole = forget(files)
     assert "of 13 queries" not in capsys.readouterr().err
     monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich believe in a terminal
     monkeypatch.setenv("COLUMNS", "200")

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dr_lightning.generation.drops import CleaningRules
 from dr_lightning.generation.engines import HuggingFace
 from dr_lightning.stages.generate import generate
-from tests.generating import Counting, options, parts, read
+from tests.generating import Counting, answers, forget, options, parts, read
 
 
 def test_restart_after_a_stop_gives_the_same_bytes(files: dict[str, Any]) -> None:
     options: dict[str, Any] = {"types": ["claim", "title"], "part_queries": 4}
     generate(**files, engine=Counting(faulty=0.3), **options)
-    whole = files["out"].read_bytes()
-    files["out"].unlink()
+    whole = forget(files)
     with pytest.raises(KeyboardInterrupt):
         generate(**files, engine=Counting(3, faulty=0.3), **options)
     assert not files["out"].exists()
@@ -39,8 +39,7 @@ def test_workers_give_the_result_of_one_and_write_parts_only(
 ) -> None:
     options: dict[str, Any] = {"types": ["claim", "search"], "part_queries": 3}
     generate(**files, engine=Counting(), **options)
-    whole = files["out"].read_bytes()
-    files["out"].unlink()
+    whole = forget(files)
     with caplog.at_level(logging.INFO):
         for shard in ("2/3", "3/3", "1/3"):
             generate(**files, engine=Counting(), **options, shard=shard)
@@ -57,8 +56,7 @@ def test_a_tiny_model_gives_the_same_bytes_after_a_stop(
     engine = HuggingFace(str(tiny_chat_dir), batch_size=4)
     generate(**files, engine=engine, **options)
     assert len(read(files)) > 5
-    whole = files["out"].read_bytes()
-    files["out"].unlink()
+    whole = forget(files)
     generate(**files, engine=engine, **options, shard="2/2")
     assert len(parts(files)) == 1
     generate(**files, engine=HuggingFace(str(tiny_chat_dir), batch_size=4), **options)
@@ -80,6 +78,23 @@ def test_other_settings_use_no_finished_part_but_other_cleaning_does(
     assert len(rest.seen) == 4
 
 
+def test_other_cleaning_asks_nothing_again(files: dict[str, Any]) -> None:
+    options: dict[str, Any] = {"types": ["title"], "overwrite": True}
+    rules = CleaningRules(refusals=False)
+    generate(**files, engine=Counting(faulty=0.5), **options, cleaning=rules)
+    whole = forget(files)
+    generate(**files, engine=Counting(faulty=0.5), **options)
+    assert files["out"].read_bytes() != whole
+    generate(**files, engine=Counting(calls=0, faulty=0.5), **options, cleaning=rules)
+    assert files["out"].read_bytes() == whole
+    with pytest.raises(KeyboardInterrupt):  # another seed, other answers
+        generate(**files, engine=Counting(calls=0), **options, seed=14)
+    assert answers(files).exists()
+    pl.DataFrame({"mine": [1]}).write_parquet(answers(files))
+    with pytest.raises(ValueError, match="would be replaced, but is not of this"):
+        generate(**files, engine=Counting(), **options)
+
+
 def command(files: dict[str, Any], engine: Sequence[str]) -> list[str]:
     start = [sys.executable, "-m", "dr_lightning", "generate", *options(files)]
     return [*start, *engine, "--types=[title,claim]", "--part_queries=3"]
@@ -95,8 +110,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         "model": ["--engine=HuggingFace", f"--engine.model={tiny_chat_dir}"],
     }[name]
     subprocess.run(command(files, engine), check=True, capture_output=True)
-    whole = files["out"].read_bytes()
-    files["out"].unlink()
+    whole = forget(files)
     run = subprocess.Popen(command(files, engine), stderr=subprocess.DEVNULL)
     while len(parts(files)) < 2 and run.poll() is None:
         time.sleep(0.005)

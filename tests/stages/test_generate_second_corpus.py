@@ -9,7 +9,7 @@ import pytest
 from dr_lightning import artefacts, schemas
 from dr_lightning.generation.engines import Extractive
 from dr_lightning.stages.generate import generate
-from tests.generating import PASSAGES, read, second_corpus
+from tests.generating import PASSAGES, forget, read, second_corpus
 
 
 def test_extractive_is_the_default_and_takes_sentences_out(
@@ -78,9 +78,8 @@ def test_a_second_corpus_of_a_stopped_run_is_replaced(
         write(frame, path, *arguments, **options)
 
     generate(**files, types=["cloze"])
-    whole = files["out"].read_bytes(), second_corpus(files).read_bytes()
-    for path in (files["out"], second_corpus(files)):
-        path.unlink()
+    whole = forget(files), second_corpus(files).read_bytes()
+    second_corpus(files).unlink()
     with monkeypatch.context() as patch:
         patch.setattr(artefacts, "write", stops)
         with pytest.raises(KeyboardInterrupt):
