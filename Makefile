@@ -1,6 +1,7 @@
 # make quickstart   train on the data set that comes with the project, and see the gain
 # make test         everything that a change must pass
-# make findings     the paper's findings, on pydocs first, then on your collections: hours; what lacks its files is skipped
+# make findings     the paper's findings on pydocs, with BEIR=FOLDER on SciFact and Cranfield too: hours; goes on where it stopped
+# make findings/T   one of its tables, such as findings/objectives_pydocs
 # make test-vllm    the tests with the real vLLM, on a CPU, in an environment of their own
 # The first two make .venv on first use and take another interpreter with PYTHON=python3.12.
 
@@ -12,7 +13,7 @@ PYDOCS := data/pydocs
 COMMITTED := $(wildcard $(addprefix $(PYDOCS)/,test.jsonl queries.parquet teacher_scores.parquet))
 WORK := work/pydocs
 
-.PHONY: help quickstart corpus lists fit evaluate findings test lint test-slow test-all test-vllm clean
+.PHONY: help quickstart corpus lists fit evaluate test lint test-slow test-all test-vllm clean
 .DELETE_ON_ERROR:
 
 help:
@@ -67,32 +68,7 @@ evaluate: fit
 	echo "The model lies in $$model. Ask it:" && \
 	echo "  $(CLI) search --model $$model --corpus $(PYDOCS)/corpus.parquet 'pick some elements of a list at random without repeats'"
 
-# What the cross-encoder's lists ask, with BM25 as the teacher, and with the mean of both.
-$(WORK)/lists_mean/train.parquet: $(WORK)/lists/train.parquet
-	$(BIN)/python -c "import polars as pl; \
-	  lists = [pl.read_parquet(f'$(WORK)/lists/{part}.parquet') for part in ('train', 'dev')]; \
-	  queries = pl.read_parquet('$(WORK)/queries.parquet'); \
-	  kept = queries.join(pl.concat(lists), 'query_id', 'semi'); \
-	  kept.write_parquet('$(WORK)/kept_queries.parquet')"
-	$(CLI) score --candidates $(WORK)/teacher_scores.parquet --depth 20 \
-	  --queries $(WORK)/kept_queries.parquet --corpus $(PYDOCS)/corpus.parquet \
-	  --teacher BM25Score --fail_fast false --out $(WORK)/bm25_scores.parquet --overwrite true
-	$(SAME) --teacher_scores $(WORK)/bm25_scores.parquet --out $(WORK)/lists_bm25
-	$(SAME) --teacher_scores '[$(WORK)/teacher_scores.parquet, $(WORK)/bm25_scores.parquet]' \
-	  --out $(WORK)/lists_mean
-
-# Queries and positives stay those of the cross-encoder's lists.
-SAME := $(CLI) curate --queries $(WORK)/kept_queries.parquet --overwrite true \
-  --rules.drop_beaten_source false --rules.drop_low_best false
-
-FINDINGS := objectives_pydocs constants_pydocs teachers_pydocs students_pydocs \
-  objectives_scifact queries_scifact objectives_cranfield types_cranfield
-
-findings: lists $(WORK)/lists_mean/train.parquet
-	@skipped=; for table in $(FINDINGS); do \
-	  $(CLI) sweep --config configs/experiment/findings/$$table.yaml || skipped="$$skipped $$table"; \
-	done; test -z "$$skipped" || \
-	{ echo "not finished, see the messages above and each YAML for what it needs:$$skipped"; exit 1; }
+include data/findings/lists.mk
 
 # --- what a change must pass -------------------------------------------------------
 

@@ -1,13 +1,16 @@
 """Every YAML under configs/: its header tells the truth, and it parses and runs."""
 
 import re
+import runpy
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from jsonargparse import auto_cli
 from lightning.pytorch import Trainer
 
 from dr_lightning.cli import main
@@ -145,7 +148,7 @@ def test_every_cell_of_a_sweep_is_a_config_of_fit(
     monkeypatch.chdir(tmp_path)
     Path("configs").symlink_to(CONFIGS)
     for text in [path, *CONFIGS.glob("data/*.yaml")]:  # whose files must be there
-        for name in re.findall(r"\S+\.parquet", text.read_text("utf-8")):
+        for name in re.findall(r"[\w./-]+\.parquet", text.read_text("utf-8")):
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).touch()
     settings = {"options": {}} | yaml.safe_load(path.read_text("utf-8"))
@@ -160,11 +163,33 @@ def test_every_cell_of_a_sweep_is_a_config_of_fit(
     assert read(["--config", str(path)])["family"] == settings["family"]
 
 
-def test_make_findings_goes_through_every_table() -> None:
-    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
-    (tables,) = re.findall(r"^FINDINGS := (.*)$", text, re.MULTILINE)
-    found = {path.stem for path in CONFIGS.glob("experiment/findings/*.yaml")}
-    assert sorted(tables.split()) == sorted(found)
+def test_make_findings_runs_every_table_with_commands_that_parse(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that it would run on a new clone; `-B` takes nothing for made."""
+    monkeypatch.chdir(ROOT)
+    make = ["make", "-B", "--dry-run", "findings", "BEIR=beir"]
+    told = subprocess.run(make, check=True, capture_output=True, text=True).stdout
+    lines = told.replace("\\\n", " ").splitlines()
+    calls = [shlex.split(line.partition(" -m dr_lightning ")[2]) for line in lines]
+    calls = [call for call in calls if call]
+    for call in calls:
+        with pytest.raises(SystemExit) as stop:
+            main([*call, "--print_config"])
+        assert stop.value.code == 0, call
+    cuts = [line.partition("cut_lists.py ")[2] for line in lines]
+    functions = runpy.run_path("data/findings/cut_lists.py")
+    for call in filter(None, map(shlex.split, cuts)):
+        with pytest.raises(SystemExit) as stop:
+            options = [*call[1:], "--print_config"]
+            auto_cli(functions[call[0]], options, as_positional=False)
+        assert stop.value.code == 0, call
+    tables = [call[2] for call in calls if call[0] == "sweep"]
+    found = CONFIGS.glob("experiment/findings/*.yaml")
+    assert sorted(tables) == sorted(str(path.relative_to(ROOT)) for path in found)
+    written = [call[call.index("--out") + 1] for call in calls if "--out" in call]
+    assert len(set(written)) == len(written)
+    capsys.readouterr()
 
 
 @each_yaml
