@@ -180,8 +180,8 @@ def test_make_findings_runs_every_table_with_commands_that_parse(
     cuts = [line.partition("cut_lists.py ")[2] for line in lines]
     functions = runpy.run_path("data/findings/cut_lists.py")
     for call in filter(None, map(shlex.split, cuts)):
+        options = [*call[1:], "--print_config"]
         with pytest.raises(SystemExit) as stop:
-            options = [*call[1:], "--print_config"]
             auto_cli(functions[call[0]], options, as_positional=False)
         assert stop.value.code == 0, call
     tables = [call[2] for call in calls if call[0] == "sweep"]

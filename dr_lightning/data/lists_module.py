@@ -25,6 +25,7 @@ from dr_lightning.data.retrieval import (
     Reading,
     RetrievalDataModule,
     names_loader,
+    stage_of,
     tokenization_of,
 )
 from dr_lightning.data.token_store import TokenStore, token_store
@@ -123,8 +124,13 @@ class TrainingListDataModule(RetrievalDataModule):
                 )
                 raise ValueError(msg)
 
+    def prepare_data(self) -> None:
+        """Tokenises what this run reads, on one process: the others open it."""
+        super().prepare_data()
+        self.setup(stage_of(self.trainer))
+
     def setup(self, stage: str) -> None:
-        """Reads and tokenises the lists.
+        """Reads the lists, and tokenises them where `prepare_data` was not called.
 
         Args:
             stage: "fit", "validate", "test" or "predict".

@@ -69,6 +69,16 @@ def tokenization_of(trainer: Trainer | None) -> Tokenization:
     return module.tokenization
 
 
+def stage_of(trainer: Trainer | None) -> str:
+    """What runs, such as "fit" or "validate"; empty where nothing does.
+
+    Args:
+        trainer: The Trainer that a data module is attached to.
+    """
+    fn = None if trainer is None else trainer.state.fn
+    return "" if fn is None else fn.value
+
+
 class RetrievalDataModule(LightningDataModule):
     """Collections for the `RetrievalMetrics` callback, without training lists.
 
@@ -88,6 +98,13 @@ class RetrievalDataModule(LightningDataModule):
         self.reading = reading or Reading()
         check_names(self.collections)
         self._loaded: dict[str, LoadedCollection] = {}
+
+    def prepare_data(self) -> None:
+        """Tokenises the collections, on one process: the others open the stores."""
+        tested = stage_of(self.trainer) in {"test", "predict"}
+        sources = self.collections.test if tested else self.collections.validation
+        if sources:
+            self.loaded(sources)
 
     def loaded(self, sources: list[Collection]) -> list[LoadedCollection]:
         """The collections, read and tokenised on first use.

@@ -1,5 +1,6 @@
 """From files to batches: what a batch holds, and that workers do not change it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch.utils.data import DataLoader
 from transformers import AutoTokenizer
 
 from dr_lightning import artefacts, schemas
+from dr_lightning.callbacks import EvaluateRetrieval
+from dr_lightning.data import TrainingListDataModule
 from dr_lightning.data.batch import Batch
 from dr_lightning.data.batch_dataset import BatchDataset
 from dr_lightning.data.resume import EpochOrder, position
@@ -175,3 +178,26 @@ def test_a_file_without_lists_is_refused(data: Path, tmp_path: Path) -> None:
     artefacts.write(empty, path, schemas.TRAINING_LISTS, manifest, overwrite=True)
     with pytest.raises(ValueError, match=r"train\.parquet: has no training lists"):
         train(Run(), other, tmp_path)
+
+
+def test_what_a_run_reads_is_tokenised_by_the_one_that_prepares(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning lets one process of a machine prepare; the others open the stores."""
+    prepare = TrainingListDataModule.prepare_data
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("tokenised after the data were prepared")
+
+    def then_refuse(module: TrainingListDataModule) -> None:
+        prepare(module)
+        monkeypatch.setattr("dr_lightning.data.token_store._build", refuse)
+
+    monkeypatch.setattr(TrainingListDataModule, "prepare_data", then_refuse)
+    fresh = tmp_path / "data"
+    shutil.copytree(data, fresh, ignore=shutil.ignore_patterns("cache"))
+    options = {"max_epochs": 1, "limit_val_batches": 1.0}
+    run = Run(trainer=options, callbacks=lambda: [EvaluateRetrieval()])
+    result = train(run, fresh, tmp_path)
+    assert "val/one/nDCG@10" in result["metrics"]
+    assert any((fresh / "cache" / "tokens").iterdir())
