@@ -28,7 +28,8 @@ class FindLearningRate(LearningRateFinder):
     losses lie in `learning_rates.csv` in the run's folder. A resumed run skips it.
 
     The steepest fall is a rough guide: on a loss that is noisy or falls little, look at
-    the file.
+    the file. Over several ranks the losses are those of the first one's share of the
+    queries, so they are noisier; every rank takes the same rate.
 
     Args:
         min_lr: The first rate.
