@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.cli import main
 from dr_lightning.metrics import evaluate_run, means
-from tests.retrieving import retrieve
+from tests.retrieving import evaluation, retrieve
 
 
 def test_each_query_gets_its_best_passages(
@@ -197,12 +197,6 @@ def test_a_search_that_was_stopped_keeps_nothing(
     with pytest.raises(KeyboardInterrupt):
         main(["search", "river north", *options])
     assert not list((cache / "embeddings").iterdir())
-
-
-def evaluation(tiny: Path, *options: str) -> None:
-    files = {name: tiny / f"{name}.parquet" for name in ("corpus", "queries", "qrels")}
-    paths = [f"--collection.{name}={path}" for name, path in files.items()]
-    main(["evaluate", "--collection.name=tiny", *paths, *options])
 
 
 def test_evaluate_compares_models_and_runs(
