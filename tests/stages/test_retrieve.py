@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.cli import main
 from dr_lightning.metrics import evaluate_run, means
-from tests.retrieving import evaluation, retrieve
+from tests.retrieving import evaluation, retrieve, run_of
 
 
 def test_each_query_gets_its_best_passages(
@@ -53,6 +53,39 @@ def test_an_id_in_two_files_of_queries_is_refused(
         ValueError, match=r"more than one of .* `generate --writer NAME`"
     ):
         retrieve(tiny, model, tmp_path / "no.parquet", f"--queries=[{path},{path}]")
+
+
+def own_corpus(tiny: Path, **columns: pl.Expr) -> None:
+    """Puts a file of the user's own in place of the corpus, with columns changed."""
+    path = tiny / "corpus.parquet"
+    frame = pl.read_parquet(path).with_columns(**columns)
+    artefacts.manifest_path(path).unlink(missing_ok=True)
+    frame.write_parquet(path)
+
+
+@pytest.mark.parametrize("how", ["--encoder.backbone={model}", "--bm25={{}}"])
+def test_passages_without_title_are_searched_by_their_text(
+    tiny: Path, model: Path, tmp_path: Path, how: str
+) -> None:
+    option = how.format(model=model)
+    own_corpus(tiny, title=pl.lit(""))
+    empty = run_of(tiny, tmp_path / "empty.parquet", option)
+    own_corpus(tiny, title=pl.lit(None))
+    assert run_of(tiny, tmp_path / "null.parquet", option).equals(empty)
+
+
+def test_repeated_ids_are_told_before_a_passage_is_encoded(
+    tiny: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*_: object, **__: object) -> None:
+        raise AssertionError("passages were encoded")
+
+    monkeypatch.setattr("dr_lightning.retrieval.encode", encode)
+    own_corpus(tiny, passage_id=pl.lit("same"))
+    with pytest.raises(
+        ValueError, match=r"occurs more than once .* 39 other.*`ingest`"
+    ):
+        retrieve(tiny, model, tmp_path / "run.parquet")
 
 
 def test_a_synthetic_query_must_find_its_own_passage(
