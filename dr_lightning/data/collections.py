@@ -7,6 +7,7 @@ import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.inputs import read_judged
 from dr_lightning.models.tokenization import Tokenization
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
@@ -19,7 +20,7 @@ class Collection:
         name: Stands in the metrics' keys: `val/{name}/nDCG@10`.
         corpus: All passages that are searched.
         queries: Queries; those without judgement are left out.
-        qrels: Judgements.
+        qrels: Judgements; those of other queries, as of a whole split, count nothing.
         drop_identical: Whether a passage with the query's own id is removed from its
             results, as ArguAna asks.
     """
@@ -128,15 +129,9 @@ def load_collection(
         ValueError: If no query has a judgement, or ids of the corpus repeat.
     """
     passage_id, passage = load_corpus(collection.corpus, tokenization, template, cache)
-    qrels = artefacts.read(collection.qrels, schemas.QRELS)
     queries = artefacts.read(collection.queries, schemas.QUERIES)
+    qrels, _ = read_judged(collection.qrels, queries)
     judged = queries.join(qrels, on="query_id", how="semi", maintain_order="left")
-    if judged.is_empty():
-        msg = (
-            f"{collection.qrels}: judges none of the {len(queries)} queries of "
-            f"{collection.queries}. Give queries and qrels of one split."
-        )
-        raise ValueError(msg)
     query = token_store(judged.lazy().select("text"), tokenization, "query", cache)
     return LoadedCollection(
         source=collection,
@@ -144,5 +139,5 @@ def load_collection(
         query_id=judged["query_id"],
         passage=passage,
         query=query,
-        qrels=qrels.join(judged, on="query_id", how="semi", maintain_order="left"),
+        qrels=qrels,
     )

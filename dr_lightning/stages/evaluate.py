@@ -14,7 +14,7 @@ from rich.table import Table
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.analysis.significance import paired, signs
 from dr_lightning.data.collections import Collection, LoadedCollection, load_collection
-from dr_lightning.inputs import read_run
+from dr_lightning.inputs import read_judged, read_run
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.metrics.retrieval import parse_measures
 from dr_lightning.models.encoder import Encoder
@@ -86,7 +86,12 @@ def evaluate(
     _check_names([*(models or []), *(runs or [])])
     if out is not None:
         _check_out(out, len(models or []) + len(runs or []), overwrite)
-    qrels = artefacts.read(collection.qrels, schemas.QRELS)
+    asked = artefacts.read(collection.queries, schemas.QUERIES)
+    qrels, unasked = read_judged(collection.qrels, asked)
+    if unasked:
+        logger.info(
+            "evaluate: left out %d judged queries, which are not asked", unasked
+        )
     # What is wrong with a later system shows before the first one searches.
     given = [
         (name, file, read_run(Path(file))) for name, file in map(_named, runs or [])

@@ -1,10 +1,15 @@
-"""`evaluate` through the command line: what it refuses, and that it does so at once."""
+"""`evaluate` through the command line: what counts, and what is refused at once."""
 
+import json
+import logging
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from tests.retrieving import evaluation
+from dr_lightning import artefacts, schemas
+from dr_lightning.metrics import evaluate_run, means
+from tests.retrieving import MADE, evaluation, retrieve
 
 
 @pytest.fixture
@@ -49,3 +54,25 @@ def test_an_evaluation_may_be_replaced(tiny: Path, model: Path, tmp_path: Path) 
     with pytest.raises(ValueError, match=r"run-0\.parquet exists"):
         evaluation(tiny, *options)
     evaluation(tiny, *options, "--overwrite=true")
+
+
+def test_evaluate_judges_the_queries_that_are_asked(
+    tiny: Path, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `fit` does: its qrels may be those of a whole split, for a run file too."""
+    run = retrieve(tiny, model, tmp_path / "run.parquet", "--depth=40")
+    queries = tiny / "queries.parquet"
+    some = artefacts.read(queries, schemas.QUERIES).head(4)
+    artefacts.write(some, queries, schemas.QUERIES, MADE, overwrite=True)
+    out = tmp_path / "out"
+    systems = [f"--models=[model={model}]", f"--runs=[run={tmp_path / 'run.parquet'}]"]
+    with caplog.at_level(logging.INFO):
+        evaluation(tiny, *systems, f"--out={out}")
+    judged = artefacts.read(tiny / "qrels.parquet", schemas.QRELS)
+    asked = judged.filter(pl.col("query_id").is_in(some["query_id"].implode()))
+    expected = means(evaluate_run(run, asked, ["nDCG@10", "R@100", "RR@10"]))
+    found = json.loads((out / "metrics.json").read_text("utf-8"))["systems"]
+    for name, values in found.items():
+        assert {k: v for k, v in values.items() if k != "run"} == expected, name
+    told = "evaluate: left out 20 judged queries, which are not asked"
+    assert caplog.messages.count(told) == 1
