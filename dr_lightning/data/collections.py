@@ -1,5 +1,6 @@
 """Retrieval collections: a corpus, queries, and which passages are relevant to them."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,9 +8,12 @@ import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.distributed import rank
 from dr_lightning.inputs import read_judged
 from dr_lightning.models.tokenization import Tokenization
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def load_corpus(
 ) -> tuple[pl.Series, TokenStore]:
     """Passage ids of a corpus, in its order, and its token store.
 
+    Tells how many passages are longer than what the model reads.
+
     Args:
         path: The corpus artefact.
         tokenization: The encoder's tokenizer and formats.
@@ -95,7 +101,21 @@ def load_corpus(
     corpus = scan_corpus(path, without)
     ids = corpus.select("passage_id").collect().to_series()
     texts = corpus.select(passage_text(template))
-    return ids, token_store(texts, tokenization, "passage", cache)
+    passages = token_store(texts, tokenization, "passage", cache)
+    _tell_cut(passages, tokenization.framings["passage"].max_tokens, path)
+    return ids, passages
+
+
+def _tell_cut(passages: TokenStore, max_tokens: int, path: Path) -> None:
+    longer = int((passages.lengths > max_tokens).sum())
+    if longer and rank() == 0:
+        logger.info(
+            "%s: %s of %s passages have more than the %d tokens that the model sees",
+            path,
+            f"{longer:,}",
+            f"{len(passages):,}",
+            max_tokens,
+        )
 
 
 def scan_corpus(path: Path, without: pl.LazyFrame | None = None) -> pl.LazyFrame:

@@ -56,6 +56,23 @@ def test_an_id_in_two_files_of_queries_is_refused(
         retrieve(tiny, model, tmp_path / "no.parquet", f"--queries=[{path},{path}]")
 
 
+@pytest.mark.parametrize(("limit", "told"), [(8, 1), (64, 0)])
+def test_how_many_passages_the_model_does_not_see_whole_is_told(
+    tiny: Path,
+    model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    limit: int,
+    told: int,
+) -> None:
+    """Of 8 tokens two are special ones; a passage has eight words."""
+    option = f"--encoder.passage.max_tokens={limit}"
+    with caplog.at_level(logging.INFO):
+        retrieve(tiny, model, tmp_path / "run.parquet", option)
+    line = "corpus.parquet: 40 of 40 passages have more than the 6 tokens that the"
+    assert sum(line in message for message in caplog.messages) == told
+
+
 def test_judged_queries_that_are_not_asked_count_nothing(
     tiny: Path, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
