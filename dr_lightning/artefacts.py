@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+_CHECKED: set[tuple[object, ...]] = set()
+"""Files without a manifest whose rows were found good, as they were then."""
+
+
 def files(path: Path) -> list[Path]:
     """The parquet files of an artefact: itself, or its shards in order of name.
 
@@ -46,18 +50,32 @@ def files(path: Path) -> list[Path]:
 
 
 def scan(path: Path, schema: Schema) -> pl.LazyFrame:
-    """A lazy view of an artefact: columns and types are checked, rows are not read.
+    """A lazy view of an artefact: columns and types are checked.
 
-    An artefact without a manifest, such as a user's own file, is read as well.
+    Rows are not read, for those of an artefact were checked when it was written. A file
+    without a manifest, such as a user's own, has them checked here: in one pass, once
+    in a process.
 
     Args:
         path: A file or a folder of shards.
         schema: Its contract.
 
     Raises:
-        ValueError: If it is missing, no parquet, or of another contract or version.
+        ValueError: If it is missing, no parquet, or of another contract or version, or
+            a row of a file without manifest breaks the contract.
     """
     path = Path(path)
+    frame = _open(path, schema)
+    if "schema" not in read_manifest(path):
+        states = [(file.resolve(), file.stat()) for file in files(path)]
+        as_is = [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+        if (key := (schema.name, *as_is)) not in _CHECKED:
+            check_rows(frame, schema, str(path))
+            _CHECKED.add(key)
+    return frame
+
+
+def _open(path: Path, schema: Schema) -> pl.LazyFrame:
     shards = files(path)
     _check_manifest(path, schema)
     return pl.concat([_scan_file(shard, schema) for shard in shards])
@@ -101,7 +119,7 @@ def read(path: Path, schema: Schema) -> pl.DataFrame:
     Raises:
         ValueError: If `scan` refuses it, or a row breaks the contract.
     """
-    frame = scan(path, schema).collect()
+    frame = _open(Path(path), schema).collect()
     check_rows(frame.lazy(), schema, str(path))
     return frame
 

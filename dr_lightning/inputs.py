@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -61,6 +62,43 @@ def read_queries(paths: Sequence[Path]) -> pl.DataFrame:
         )
         raise ValueError(msg)
     return frame
+
+
+class Judged(NamedTuple):
+    """The judgements that count for some queries.
+
+    Attributes:
+        qrels: Schema of qrels, of queries that are asked.
+        left_out: How many other queries are judged. They were never searched for, so
+            they would count 0.
+    """
+
+    qrels: pl.DataFrame
+    left_out: int
+
+
+def read_judged(path: Path, asked: pl.DataFrame) -> Judged:
+    """The judgements of the queries that are asked.
+
+    Args:
+        path: A file of qrels, which may judge a whole split.
+        asked: Schema of queries, such as a part of the split.
+
+    Raises:
+        ValueError: If none of the queries is judged.
+    """
+    qrels = artefacts.read(path, schemas.QRELS)
+    kept = qrels.join(asked, on="query_id", how="semi", maintain_order="left")
+    if kept.is_empty():
+        examples = [list(frame["query_id"].head(1)) for frame in (qrels, asked)]
+        msg = (
+            f"{path}: judges none of the {len(asked):,} queries; it has ids such as "
+            f"{examples[0]}, they have {examples[1]}. Give queries and qrels of one "
+            "split."
+        )
+        raise ValueError(msg)
+    left_out = qrels["query_id"].n_unique() - kept["query_id"].n_unique()
+    return Judged(kept, left_out)
 
 
 def read_run(path: Path) -> pl.DataFrame:

@@ -41,6 +41,7 @@ class Schema:
         key: Columns that together occur once.
         written_by: The stage that writes it.
         nullable: Columns that may be null.
+        blank: Columns of text in which null is the empty text.
         rules: What must hold beside what follows from the types.
     """
 
@@ -49,6 +50,7 @@ class Schema:
     key: tuple[str, ...]
     written_by: str
     nullable: frozenset[str] = frozenset()
+    blank: frozenset[str] = frozenset()
     rules: tuple[Rule, ...] = ()
 
 
@@ -76,6 +78,7 @@ CORPUS = Schema(
     columns={"passage_id": _STRING, "title": _STRING, "text": _STRING},
     key=("passage_id",),
     written_by="ingest",
+    blank=frozenset({"title"}),
 )
 NOT_SAMPLED = "not_sampled"
 """The reason of a dropped passage that is neither a duplicate nor held out."""
@@ -180,7 +183,8 @@ def check(frame: pl.DataFrame, schema: Schema, where: str) -> pl.DataFrame:
 def conform(frame: pl.LazyFrame, schema: Schema, where: str) -> pl.LazyFrame:
     """The contract's columns of a lazy frame, in order and cast; rows are not read.
 
-    Integers become strings where ids are wanted, other columns are left out.
+    Integers become strings where ids are wanted, a passage without title gets an empty
+    one, other columns are left out.
 
     Args:
         frame: What is to be checked.
@@ -207,9 +211,9 @@ def conform(frame: pl.LazyFrame, schema: Schema, where: str) -> pl.LazyFrame:
             raise ValueError(msg)
     if others := [name for name in found if name not in schema.columns]:
         logger.info("%s: leaves out columns %s", where, ", ".join(others))
-    return frame.select(
-        pl.col(name).cast(dtype) for name, dtype in schema.columns.items()
-    )
+    columns = {name: pl.col(name).cast(kind) for name, kind in schema.columns.items()}
+    blank = {name: columns[name].fill_null("") for name in schema.blank}
+    return frame.select(**columns | blank)
 
 
 def _castable(found: object, wanted: object) -> bool:

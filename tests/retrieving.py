@@ -1,4 +1,4 @@
-"""`retrieve` on tiny data through the command line, for the tests of its options."""
+"""`retrieve` and `evaluate` on tiny data through the command line, for their tests."""
 
 from pathlib import Path
 
@@ -25,3 +25,10 @@ def run_of(tiny: Path, out: Path, *options: str) -> pl.DataFrame:
 def retrieve(tiny: Path, model: Path, out: Path, *options: str) -> pl.DataFrame:
     """The same with an encoder."""
     return run_of(tiny, out, f"--encoder.backbone={model}", *options)
+
+
+def evaluation(tiny: Path, *options: str) -> None:
+    """Evaluates on the tiny collection."""
+    files = {name: tiny / f"{name}.parquet" for name in ("corpus", "queries", "qrels")}
+    paths = [f"--collection.{name}={path}" for name, path in files.items()]
+    main(["evaluate", "--collection.name=tiny", *paths, *options])

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -186,12 +187,55 @@ def test_a_shard_without_a_column_is_named(tmp_path: Path) -> None:
         artefacts.scan(tmp_path, CORPUS)
 
 
-def test_scan_does_not_read_rows_but_read_checks_them(tmp_path: Path) -> None:
-    path = tmp_path / "corpus.parquet"
-    pl.concat([PASSAGES, PASSAGES]).write_parquet(path)
-    assert artefacts.scan(path, CORPUS).select(pl.len()).collect().item() == 4
+def test_scan_trusts_a_manifest_but_read_checks_rows(corpus: Path) -> None:
+    pl.concat([PASSAGES, PASSAGES]).write_parquet(corpus)
+    assert artefacts.scan(corpus, CORPUS).select(pl.len()).collect().item() == 4
     with pytest.raises(ValueError, match="passage_id of corpus occurs more than once"):
-        artefacts.read(path, CORPUS)
+        artefacts.read(corpus, CORPUS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"text": [None, None]}, r"text .* is null in row 1 \(.* 'a'\) and 1 other"),
+        ({"passage_id": ["a", None]}, "passage_id of corpus is null in row 2"),
+        ({"passage_id": ["", "b"]}, "passage_id of corpus is empty in row 1"),
+        ({"passage_id": [7, 7]}, "passage_id .* occurs more than once in row 1"),
+    ],
+)
+@pytest.mark.parametrize("note", [None, "{}"])
+def test_rows_of_a_user_s_own_file_are_checked_by_scan(
+    tmp_path: Path, note: str | None, changes: dict[str, list[Any]], fault: str
+) -> None:
+    """A manifest that does not say what the artefact is is not ours."""
+    path = tmp_path / "mine.parquet"
+    columns = PASSAGES.to_dict(as_series=False) | changes
+    pl.DataFrame(columns, schema_overrides={"text": pl.String}).write_parquet(path)
+    if note is not None:
+        artefacts.manifest_path(path).write_text(note)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=rf"mine\.parquet: {fault}.*`ingest`"):
+            artefacts.scan(path, CORPUS)
+
+
+def test_rows_of_a_user_s_own_file_are_checked_once_while_it_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    PASSAGES.write_parquet(tmp_path / "0.parquet")
+    artefacts.scan(tmp_path, CORPUS)
+    with monkeypatch.context() as patch:
+        patch.setattr(artefacts, "check_rows", lambda *_: pytest.fail("checked again"))
+        artefacts.scan(tmp_path, CORPUS)
+    PASSAGES.write_parquet(tmp_path / "1.parquet")
+    with pytest.raises(ValueError, match="more than once"):
+        artefacts.scan(tmp_path, CORPUS)
+
+
+def test_a_passage_without_title_has_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "mine.parquet"
+    PASSAGES.with_columns(title=pl.lit(None)).write_parquet(path)
+    for frame in (artefacts.read(path, CORPUS), artefacts.scan(path, CORPUS).collect()):
+        assert frame["title"].to_list() == ["", ""]
 
 
 def test_missing_files_are_told(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_wrong_option_is_named(
     [
         (["nonsense"], "no command 'nonsense'"),
         (["ingest", "--source", "nowhere", "--out", "{out}"], "nowhere"),
-        (["evaluate", *COLLECTION, "--runs=[run.trec]"], "r.parquet"),
+        (["evaluate", *COLLECTION, "--runs=[run.trec]"], "q.parquet: no such file"),
         (["export", "--checkpoint", "nowhere.ckpt", "--out", "{out}"], "no such"),
     ],
 )

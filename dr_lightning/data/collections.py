@@ -1,5 +1,6 @@
 """Retrieval collections: a corpus, queries, and which passages are relevant to them."""
 
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,9 +9,13 @@ import polars as pl
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.token_store import TokenStore, token_store
+from dr_lightning.distributed import rank
+from dr_lightning.inputs import read_judged
 from dr_lightning.metrics import Judgements
 from dr_lightning.models.tokenization import Tokenization
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Collection:
         name: Stands in the metrics' keys: `val/{name}/nDCG@10`.
         corpus: All passages that are searched.
         queries: Queries; those without judgement are left out.
-        qrels: Judgements.
+        qrels: Judgements; those of other queries, as of a whole split, count nothing.
         drop_identical: Whether a passage with the query's own id is removed from its
             results, as ArguAna asks.
     """
@@ -92,6 +97,8 @@ def load_corpus(
 ) -> tuple[pl.Series, TokenStore]:
     """Passage ids of a corpus, in its order, and its token store.
 
+    Tells how many passages are longer than what the model reads.
+
     Args:
         path: The corpus artefact.
         tokenization: The encoder's tokenizer and formats.
@@ -102,7 +109,21 @@ def load_corpus(
     corpus = scan_corpus(path, without)
     ids = corpus.select("passage_id").collect().to_series()
     texts = corpus.select(passage_text(template))
-    return ids, token_store(texts, tokenization, "passage", cache)
+    passages = token_store(texts, tokenization, "passage", cache)
+    _tell_cut(passages, tokenization.framings["passage"].max_tokens, path)
+    return ids, passages
+
+
+def _tell_cut(passages: TokenStore, max_tokens: int, path: Path) -> None:
+    longer = int((passages.lengths > max_tokens).sum())
+    if longer and rank() == 0:
+        logger.info(
+            "%s: %s of %s passages have more than the %d tokens that the model sees",
+            path,
+            f"{longer:,}",
+            f"{len(passages):,}",
+            max_tokens,
+        )
 
 
 def scan_corpus(path: Path, without: pl.LazyFrame | None = None) -> pl.LazyFrame:
@@ -136,15 +157,9 @@ def load_collection(
         ValueError: If no query has a judgement, or ids of the corpus repeat.
     """
     passage_id, passage = load_corpus(collection.corpus, tokenization, template, cache)
-    qrels = artefacts.read(collection.qrels, schemas.QRELS)
     queries = artefacts.read(collection.queries, schemas.QUERIES)
+    qrels, _ = read_judged(collection.qrels, queries)
     judged = queries.join(qrels, on="query_id", how="semi", maintain_order="left")
-    if judged.is_empty():
-        msg = (
-            f"{collection.qrels}: judges none of the {len(queries)} queries of "
-            f"{collection.queries}. Give queries and qrels of one split."
-        )
-        raise ValueError(msg)
     query = token_store(judged.lazy().select("text"), tokenization, "query", cache)
     return LoadedCollection(
         source=collection,
@@ -152,5 +167,5 @@ def load_collection(
         query_id=judged["query_id"],
         passage=passage,
         query=query,
-        qrels=qrels.join(judged, on="query_id", how="semi", maintain_order="left"),
+        qrels=qrels,
     )

@@ -10,11 +10,15 @@ from dr_lightning.sources.fields import Fields
 from dr_lightning.sources.rows import (
     clean,
     drop_repeats,
+    is_cut,
     refuse_lines,
     refuse_missing_ids,
     renamed,
 )
 from dr_lightning.sources.table import Table
+
+CUT = "cut at max_characters"
+"""What is counted of texts that were longer."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Read:
 
     Args:
         table: The source.
-        rows: Its rows in the columns of an artefact, and `line`.
+        rows: Its rows in the columns of an artefact, and `line`; where they have texts,
+            also `cut`, whether one of these was.
         counts: Rows in and out, and what else is worth telling.
         dropped: Reason and count of every drop.
     """
@@ -80,14 +85,14 @@ def read_corpus(
         ValueError: If a row is bad, or no passage is left.
     """
     names = fields.corpus(table)
-    texts = {name: clean(name, max_characters) for name in ("title", "text")}
-    if "title" not in names:
-        texts["title"] = pl.lit("")
+    own = [name for name in ("title", "text") if name in names]
+    texts = {name: clean(name, max_characters) for name in own}
+    made = {"title": pl.lit("")} | texts | {"cut": is_cut(own, max_characters)}
     files = []
     for number, batch in enumerate(renamed(table, names)):
         files.append(spool / f"{number:06d}.parquet")
         with replacing(files[-1]) as temporary:
-            batch.with_columns(**texts).write_parquet(temporary)
+            batch.with_columns(**made).write_parquet(temporary)
     read = _begin(table, pl.scan_parquet(files), ["passage_id"])
     filled = read.rows.filter((pl.col("title") != "") | (pl.col("text") != ""))
     read = read.without("empty", filled)
@@ -107,6 +112,7 @@ def read_queries(table: Table, fields: Fields, max_characters: int | None) -> Re
     """
     rows = pl.concat(renamed(table, fields.queries(table))).with_columns(
         clean("text", max_characters),
+        is_cut(["text"], max_characters).alias("cut"),
         pl.lit("human").alias("query_type"),
         pl.lit(None, pl.String).alias("source_passage_id"),
     )
@@ -160,7 +166,7 @@ def only_judged(queries: Read, qrels: Read) -> Read:
     judged = queries.rows.join(
         qrels.rows, on="query_id", how="semi", maintain_order="left"
     )
-    return queries.without("not judged here", judged)
+    return _with_cut(queries.without("not judged here", judged))
 
 
 def _begin(table: Table, rows: pl.LazyFrame, ids: list[str]) -> Read:
@@ -186,7 +192,12 @@ def _end(read: Read) -> Read:
             f"({reasons}). Name the field of the text with --fields."
         )
         raise ValueError(msg)
-    return read
+    return _with_cut(read)
+
+
+def _with_cut(read: Read) -> Read:
+    """Counts the rows with a text that was cut, of those that stay."""
+    return replace(read, counts=read.counts | {CUT: count(read.rows.filter("cut"))})
 
 
 def _refuse_strangers(found: int, qrels: Read, others: Read, name: str) -> None:

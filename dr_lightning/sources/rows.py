@@ -24,10 +24,32 @@ def clean(column: str, max_characters: int | None) -> pl.Expr:
         >>> frame.select(clean("text", 8)).to_series().to_list()
         ['lift  an', '']
     """
-    text = pl.col(column).fill_null("").str.replace_all(_BREAKS, " ").str.strip_chars()
+    text = _on_one_line(column)
     if max_characters is None:
         return text
     return text.str.head(max_characters).str.strip_chars_end()
+
+
+def is_cut(columns: Sequence[str], max_characters: int | None) -> pl.Expr:
+    """Whether `clean` cuts one of a row's texts.
+
+    Args:
+        columns: Names of text columns.
+        max_characters: As `clean` takes it.
+
+    Example:
+        >>> frame = pl.DataFrame({"text": [" lift ", "lift and drag"]})
+        >>> frame.select(is_cut(["text"], 4)).to_series().to_list()
+        [False, True]
+    """
+    if max_characters is None:
+        return pl.lit(value=False)
+    lengths = [_on_one_line(column).str.len_chars() for column in columns]
+    return pl.max_horizontal(lengths) > max_characters
+
+
+def _on_one_line(column: str) -> pl.Expr:
+    return pl.col(column).fill_null("").str.replace_all(_BREAKS, " ").str.strip_chars()
 
 
 def renamed(table: Table, fields: Mapping[str, str]) -> Iterator[pl.DataFrame]:

@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser
 
 from dr_lightning.generation.engine import Engine
 from dr_lightning.generation.writer import check_writer
+from dr_lightning.metrics.retrieval import parse_measures
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.teachers import Teacher
 from dr_lightning.texts import PASSAGE_TEMPLATE
@@ -217,6 +218,8 @@ def read(args: Sequence[str]) -> Settings:
     for name in settings["more_teachers"] or {}:
         check_writer(name, "teacher")
     _check_depth(settings)
+    if measures := settings["evaluate"]["measures"]:
+        parse_measures(measures)
     return settings
 
 

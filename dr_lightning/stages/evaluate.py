@@ -14,9 +14,11 @@ from rich.table import Table
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.analysis.significance import paired, signs
 from dr_lightning.data.collections import Collection, LoadedCollection, load_collection
-from dr_lightning.inputs import read_run
+from dr_lightning.inputs import read_judged, read_run
 from dr_lightning.metrics import evaluate_run, means
+from dr_lightning.metrics.retrieval import parse_measures
 from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.weights import check_there
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
 from dr_lightning.search import ExactSearch, Search, described
 from dr_lightning.texts import PASSAGE_TEMPLATE
@@ -74,12 +76,28 @@ def evaluate(
         search: What searches; exact by default.
         cache: Folder of token stores; null = the user's cache folder.
         overwrite: Whether existing files may be replaced.
+
+    Raises:
+        ValueError: If there is nothing to evaluate, an option or a file is wrong, or
+            `out` has an evaluation and `overwrite` is false.
     """
-    if not models and not runs:
-        msg = "nothing to evaluate: give --models DIR or --runs FILE, or both."
-        raise ValueError(msg)
     names = measures or ["nDCG@10", "R@100", "RR@10"]
-    qrels = artefacts.read(collection.qrels, schemas.QRELS)
+    parse_measures(names)
+    _check_names([*(models or []), *(runs or [])])
+    if out is not None:
+        _check_out(out, len(models or []) + len(runs or []), overwrite)
+    asked = artefacts.read(collection.queries, schemas.QUERIES)
+    qrels, unasked = read_judged(collection.qrels, asked)
+    if unasked:
+        logger.info(
+            "evaluate: left out %d judged queries, which are not asked", unasked
+        )
+    # What is wrong with a later system shows before the first one searches.
+    given = [
+        (name, file, read_run(Path(file))) for name, file in map(_named, runs or [])
+    ]
+    for _, model in map(_named, models or []):
+        check_there(model)
     systems = []
     reading = {
         "template": template,
@@ -93,8 +111,7 @@ def evaluate(
         found = _run(loaded, retriever)
         values = evaluate_run(found, qrels, names, collection.drop_identical)
         systems.append(System(name, {"models": model}, reading, found, values))
-    for name, file in map(_named, runs or []):
-        found = read_run(Path(file))
+    for name, file, found in given:
         values = evaluate_run(found, qrels, names, collection.drop_identical)
         systems.append(System(name, {"runs": file}, {}, found, values))
     Console(file=sys.stdout).print(comparison(systems, names, collection.name))
@@ -106,6 +123,28 @@ def _named(text: str) -> tuple[str, str]:
     """The name and the place of `name=place`; a place alone is its own name."""
     name, separator, place = text.partition("=")
     return (name, place) if separator else (text, text)
+
+
+def _check_names(systems: list[str]) -> None:
+    if not systems:
+        msg = "nothing to evaluate: give --models DIR or --runs FILE, or both."
+        raise ValueError(msg)
+    names = [name for name, _ in map(_named, systems)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        msg = (
+            f"several systems are called {twice[0]!r}, and metrics.json tells them "
+            "apart by name. Give each another one, as NAME=PLACE."
+        )
+        raise ValueError(msg)
+
+
+def _check_out(out: Path, systems: int, overwrite: bool) -> None:
+    if out.is_file():
+        msg = f"out must be a folder, but {out} is a file. Choose another path."
+        raise ValueError(msg)
+    runs = [f"run-{number}.parquet" for number in range(systems)]
+    for name in (*runs, "metrics.json"):
+        artefacts.refuse_existing(out / name, overwrite)
 
 
 def _run(loaded: LoadedCollection, retriever: Retriever) -> pl.DataFrame:

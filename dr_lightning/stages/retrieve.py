@@ -14,7 +14,7 @@ from dr_lightning.candidates.material import Material
 from dr_lightning.candidates.positives import find_positives
 from dr_lightning.candidates.report import each_retriever, log_counts, quality
 from dr_lightning.candidates.retrievers import Found, Retrievers
-from dr_lightning.inputs import as_list
+from dr_lightning.inputs import as_list, read_judged
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.parts import Shard
 from dr_lightning.retrieval import Encoding, Retriever
@@ -65,7 +65,8 @@ def retrieve(
         bm25: Settings of BM25; `--bm25 '{}'` takes them as they are.
         runs: Runs of these queries over this corpus, parquet or TREC files.
         qrels: Judgements; if given, the run's nDCG@10 and R@100 are told, as they are
-            before any filter. Their relevant passages are no `negatives`.
+            before any filter, over the queries that are asked and judged. Their
+            relevant passages are no `negatives`.
         dropped: What `deduplicate` dropped: these passages are no candidates, except
             those that were merely not sampled.
         depth: Passages a query, of each retriever and of the fused list.
@@ -108,7 +109,7 @@ def retrieve(
     retrievers = Retrievers(dense, bm25, given)
     retrievers.check(worker, negatives)
     asked = material.asked
-    judged = None if qrels is None else artefacts.read(qrels, schemas.QRELS)
+    judged, left_out = (None, 0) if qrels is None else read_judged(qrels, asked)
     positives = None if negatives is None else find_positives(asked, judged, dropped)
     found = retrievers.read(material)
     if dense is not None:
@@ -130,7 +131,10 @@ def retrieve(
         inputs=material.inputs | _named(given, qrels),
         counts={"queries": len(asked), "runs": len(kept.run), "passages": passages},
         dropped=kept.dropped | _left_out(found),
-        extra=quality(run, judged) | kept.noted | each_retriever(found, judged),
+        extra=quality(run, judged)
+        | _unasked(left_out)
+        | kept.noted
+        | each_retriever(found, judged),
         started=started,
     )
     artefacts.write(kept.run, out, schemas.RUN, manifest, overwrite)
@@ -158,3 +162,7 @@ def _named(given: list[Path], qrels: Path | None) -> dict[str, Path]:
 def _left_out(found: list[Found]) -> dict[str, int]:
     count = sum(some.left_out for some in found)
     return {"given passages that are no candidates": count} if count else {}
+
+
+def _unasked(count: int) -> dict[str, int]:
+    return {"judged queries that are not asked": count} if count else {}

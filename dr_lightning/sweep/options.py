@@ -10,6 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from dr_lightning.data.collections import Collection
+from dr_lightning.metrics.retrieval import parse_measures
 from dr_lightning.retrieval import Encoding
 
 Settings = dict[str, Any]
@@ -70,7 +71,7 @@ def read(args: Sequence[str]) -> Settings:
         args: Options of the command line.
 
     Raises:
-        ValueError: If a name, a seed or a file is wrong.
+        ValueError: If a name, a seed, a measure or a file is wrong.
     """
     parser = ArgumentParser(
         prog="dr_lightning sweep",
@@ -101,13 +102,26 @@ def _check(settings: Settings) -> None:
         if len(set(values)) < len(values) or (what == "seeds" and not values):
             msg = f"{what} must differ and seeds must not be empty, but got {values}."
             raise ValueError(msg)
-    if unknown := sorted(set(settings["bounds"]) - set(tests)):
-        msg = f"bounds names {unknown}, which tests lacks; it has {tests}."
-        raise ValueError(msg)
+    _check_bounds(settings["bounds"], tests)
+    parse_measures(settings["measures"])
     _check_family(settings)
     for file in (settings["fit"], *_files(settings)):
         if not Path(file).exists():
             msg = f"{file}: no such file. The header of the config tells what makes it."
+            raise ValueError(msg)
+
+
+def _check_bounds(bounds: dict[str, list[str]], tests: list[str]) -> None:
+    if unknown := sorted(set(bounds) - set(tests)):
+        msg = f"bounds names {unknown}, which tests lacks; it has {tests}."
+        raise ValueError(msg)
+    for collection, several in bounds.items():
+        called = [BASE, *(text.partition("=")[0] for text in several)]
+        if len(set(called)) < len(called):
+            msg = (
+                f"bounds of {collection} must have names that differ from each other "
+                f"and from {BASE}, but got {called[1:]}. Write NAME=FILE."
+            )
             raise ValueError(msg)
 
 

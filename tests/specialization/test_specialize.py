@@ -330,6 +330,7 @@ def test_a_step_that_fails_says_so_and_leaves_nothing_half_made(
         ),
         (["--student.pooling", "null"], "does not tell how it pools"),
         (["--fit", "gone.yaml"], "gone.yaml: no such file"),
+        (["--evaluate.measures", "[ndcg@10]"], "unknown measure 'ndcg@10'"),
         (["--generate.types", "[riddle]"], "'riddle' is not known to Extractive"),
         (
             ["--more_queries", "{rules: {llm: Extractive, types: [question]}}"],

@@ -79,13 +79,14 @@ def test_manifests_count_every_drop(beir: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     ingest(beir, out)
     corpus = artefacts.read_manifest(out / "corpus.parquet")
-    assert corpus["counts"] == {"read": 4, "written": 2}
+    uncut = {"cut at max_characters": 0}
+    assert corpus["counts"] == {"read": 4, "written": 2} | uncut
     assert corpus["dropped"] == {"empty": 1, "repeated": 1}
     assert corpus["settings"]["max_characters"] == 2048
     source = artefacts.fingerprint(beir / "corpus.jsonl")
     assert corpus["inputs"] == {"source": source}
     queries = artefacts.read_manifest(out / "train" / "queries.parquet")
-    assert queries["counts"] == {"read": 4, "written": 2}
+    assert queries["counts"] == {"read": 4, "written": 2} | uncut
     assert queries["dropped"] == {"empty": 1, "repeated": 0, "not judged here": 1}
     qrels = artefacts.read_manifest(out / "train" / "qrels.parquet")
     assert qrels["dropped"] == {"repeated": 1, "of an unknown query": 2}
@@ -138,6 +139,37 @@ def test_texts_are_cut(tmp_path: Path, limit: int | None, length: int) -> None:
     ingest(tmp_path / "c.jsonl", tmp_path / "out", max_characters=limit)
     corpus = artefacts.read(tmp_path / "out" / "corpus.parquet", CORPUS)
     assert corpus["text"].str.len_chars().item() == length
+
+
+def test_what_is_cut_is_counted_in_manifests_and_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of rows that stay, by the length after cleaning; a row with two counts once."""
+    corpus: list[dict[str, object]] = [
+        {"_id": "1", "title": "", "text": "lift is a force"},
+        {"_id": "2", "title": "drag slows", "text": "so it does"},
+        {"_id": "3", "title": " drag\n ", "text": "slows   "},
+        {"_id": "1", "title": "", "text": "lift is a force"},
+    ]
+    write_lines(tmp_path / "c.jsonl", corpus)
+    write_lines(
+        tmp_path / "q.jsonl",
+        [{"_id": i, "text": "what is lift"} for i in ("judged", "not judged")],
+    )
+    (tmp_path / "r.qrels").write_text("judged 0 1 1\n")
+    files = [tmp_path / name for name in ("c.jsonl", "q.jsonl", "r.qrels")]
+    out = tmp_path / "out"
+    with caplog.at_level(logging.INFO):
+        ingest(files[0], out, files[1], files[2], max_characters=5)
+    assert "corpus 4 -> 3 (1 repeated, 2 cut at max_characters)" in caplog.text
+    expected = "queries 2 -> 1 (1 not judged here, 1 cut at max_characters)"
+    assert expected in caplog.text
+    for name, count in (("corpus", 2), ("queries", 1)):
+        manifest = artefacts.read_manifest(out / f"{name}.parquet")
+        assert manifest["counts"]["cut at max_characters"] == count
+    ingest(files[0], tmp_path / "whole", max_characters=None)
+    manifest = artefacts.read_manifest(tmp_path / "whole" / "corpus.parquet")
+    assert manifest["counts"]["cut at max_characters"] == 0
 
 
 def test_a_limit_below_one_is_refused(beir: Path, tmp_path: Path) -> None:

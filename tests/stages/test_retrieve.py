@@ -1,6 +1,7 @@
 """`retrieve`, `search` and `evaluate` on tiny data, through the command line."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from dr_lightning import artefacts, schemas, trec
 from dr_lightning.cli import main
 from dr_lightning.metrics import evaluate_run, means
-from tests.retrieving import retrieve
+from tests.retrieving import MADE, evaluation, retrieve, run_of
 
 
 def test_each_query_gets_its_best_passages(
@@ -53,6 +54,91 @@ def test_an_id_in_two_files_of_queries_is_refused(
         ValueError, match=r"more than one of .* `generate --writer NAME`"
     ):
         retrieve(tiny, model, tmp_path / "no.parquet", f"--queries=[{path},{path}]")
+
+
+@pytest.mark.parametrize(("limit", "told"), [(8, 1), (64, 0)])
+def test_how_many_passages_the_model_does_not_see_whole_is_told(
+    tiny: Path,
+    model: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    limit: int,
+    told: int,
+) -> None:
+    """Of 8 tokens two are special ones; a passage has eight words."""
+    option = f"--encoder.passage.max_tokens={limit}"
+    with caplog.at_level(logging.INFO):
+        retrieve(tiny, model, tmp_path / "run.parquet", option)
+    line = "corpus.parquet: 40 of 40 passages have more than the 6 tokens that the"
+    assert sum(line in message for message in caplog.messages) == told
+
+
+def test_judged_queries_that_are_not_asked_count_nothing(
+    tiny: Path, model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Qrels of a whole split beside four of its queries; one of them finds nothing."""
+    qrels = f"--qrels={tiny / 'qrels.parquet'}"
+    queries = tiny / "queries.parquet"
+    some = artefacts.read(queries, schemas.QUERIES).head(4)
+    artefacts.write(some, queries, schemas.QUERIES, MADE, overwrite=True)
+    first = retrieve(tiny, model, tmp_path / "first.parquet", "--depth=40")
+    file = tmp_path / "three.parquet"
+    artefacts.write(first.head(3), file, schemas.RUN, MADE)
+    out = tmp_path / "run.parquet"
+    with caplog.at_level(logging.INFO):
+        run_of(tiny, out, f"--runs={file}", qrels)
+    told = artefacts.read_manifest(out)["extra"]
+    judged = artefacts.read(tiny / "qrels.parquet", schemas.QRELS)
+    asked = judged.filter(pl.col("query_id").is_in(some["query_id"].implode()))
+    values = evaluate_run(first.head(3), asked, ["nDCG@10"])["nDCG@10"].to_list()
+    assert values[3] == 0.0 < sum(values)
+    assert told["nDCG@10"] == pytest.approx(sum(values) / 4)
+    assert told["judged queries that are not asked"] == 20
+    assert "20 judged queries that are not asked" in caplog.messages[-1]
+
+
+def test_qrels_that_judge_none_of_the_queries_are_refused(
+    tiny: Path, model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "qrels.parquet"
+    row = {"query_id": ["x"], "passage_id": ["river-north"], "relevance": [1]}
+    artefacts.write(pl.DataFrame(row), path, schemas.QRELS, MADE)
+    match = r"judges none of the 24 queries; it has ids such as \['x'\], they have"
+    with pytest.raises(ValueError, match=match):
+        retrieve(tiny, model, tmp_path / "run.parquet", f"--qrels={path}")
+
+
+def own_corpus(tiny: Path, **columns: pl.Expr) -> None:
+    """Puts a file of the user's own in place of the corpus, with columns changed."""
+    path = tiny / "corpus.parquet"
+    frame = pl.read_parquet(path).with_columns(**columns)
+    artefacts.manifest_path(path).unlink(missing_ok=True)
+    frame.write_parquet(path)
+
+
+@pytest.mark.parametrize("how", ["--encoder.backbone={model}", "--bm25={{}}"])
+def test_passages_without_title_are_searched_by_their_text(
+    tiny: Path, model: Path, tmp_path: Path, how: str
+) -> None:
+    option = how.format(model=model)
+    own_corpus(tiny, title=pl.lit(""))
+    empty = run_of(tiny, tmp_path / "empty.parquet", option)
+    own_corpus(tiny, title=pl.lit(None))
+    assert run_of(tiny, tmp_path / "null.parquet", option).equals(empty)
+
+
+def test_repeated_ids_are_told_before_a_passage_is_encoded(
+    tiny: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*_: object, **__: object) -> None:
+        raise AssertionError("passages were encoded")
+
+    monkeypatch.setattr("dr_lightning.retrieval.encode", encode)
+    own_corpus(tiny, passage_id=pl.lit("same"))
+    with pytest.raises(
+        ValueError, match=r"occurs more than once .* 39 other.*`ingest`"
+    ):
+        retrieve(tiny, model, tmp_path / "run.parquet")
 
 
 def test_a_synthetic_query_must_find_its_own_passage(
@@ -197,12 +283,6 @@ def test_a_search_that_was_stopped_keeps_nothing(
     with pytest.raises(KeyboardInterrupt):
         main(["search", "river north", *options])
     assert not list((cache / "embeddings").iterdir())
-
-
-def evaluation(tiny: Path, *options: str) -> None:
-    files = {name: tiny / f"{name}.parquet" for name in ("corpus", "queries", "qrels")}
-    paths = [f"--collection.{name}={path}" for name, path in files.items()]
-    main(["evaluate", "--collection.name=tiny", *paths, *options])
 
 
 def test_evaluate_compares_models_and_runs(

@@ -114,6 +114,9 @@ def test_every_cell_and_seed_is_a_judged_run(
         ({"seeds": []}, r"must not be empty, but got \[\]"),
         ({"bounds": {"scifact": []}}, r"bounds names \['scifact'\], which tests lacks"),
         ({"bounds": {"tiny": ["teacher=gone.parquet"]}}, "gone.parquet: no such file"),
+        ({"bounds": {"tiny": ["a=x", "a=y"]}}, r"bounds of tiny must .* \['a', 'a'\]"),
+        ({"bounds": {"tiny": ["base=x"]}}, r"differ .* from base, but got \['base'\]"),
+        ({"measures": ["ndcg@10"]}, "unknown measure 'ndcg@10'"),
         ({"fit": "gone.yaml"}, "gone.yaml: no such file"),
         (
             {"cells": {"lost": {"data.lists.train": "gone.parquet"}}},

@@ -23,6 +23,7 @@ from dr_lightning.generation.sampling import (
     Sampling,
     line_is_whole,
 )
+from dr_lightning.generation.waiting import wait_for
 
 if TYPE_CHECKING:
     from dr_lightning.generation.endpoint import ChatEndpoint, Completion
@@ -104,7 +105,7 @@ class OpenAICompatible(Engine):
     ) -> list[Answer]:
         """Answers requests; see `Engine.answer`."""
         try:
-            return asyncio.run(self._answer_all(requests, report))
+            return wait_for(self._answer_all(requests, report))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 

@@ -1,5 +1,6 @@
 """The engine that asks an endpoint: a real server, with failures planted."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -352,23 +353,43 @@ def test_settings_tell_where_and_how() -> None:
     }
 
 
+def test_answers_come_inside_a_running_loop_as_in_a_notebook() -> None:
+    replies = [Reply(), failure(401, "wrong key")]
+
+    async def cell(engine: OpenAICompatible) -> list[Answer]:
+        return engine.answer([request()])
+
+    with serving(lambda _, number: replies[number - 1]) as server:
+        engine = engine_at(server.url)
+        assert asyncio.run(cell(engine)) == [GOOD]
+        with pytest.raises(ValueError, match="wrong key"):
+            asyncio.run(cell(engine))
+
+
 SCRIPT = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import asyncio, signal, sys
 from dr_lightning.generation.engine import Request
 from dr_lightning.generation.engines import OpenAICompatible, endpoint
 engine = OpenAICompatible(sys.argv[1], "tiny")
-engine.answer([Request("question", "", "Tea.", seed) for seed in range(100)])
+def answer():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    engine.answer([Request("question", "", "Tea.", seed) for seed in range(100)])
+async def cell():
+    answer()
 """
 
 
-def test_interrupt_stops_at_once_and_quietly(tmp_path: Path) -> None:
-    """As Ctrl-C does, also from a background job, where a shell has it ignored."""
+@pytest.mark.parametrize("call", ["answer()", "asyncio.run(cell())"])
+def test_interrupt_stops_at_once_and_quietly(call: str) -> None:
+    """As Ctrl-C does, also from a background job, where a shell has it ignored.
+
+    In a notebook, too, whose kernel sets the same handler while a cell runs.
+    """
     process = None
     with serving(always(Reply(delay=120))) as server:
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", SCRIPT, server.url],
+                [sys.executable, "-c", SCRIPT + call, server.url],
                 stderr=subprocess.PIPE,
                 text=True,
                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
