@@ -53,8 +53,13 @@ class Encoder(nn.Module):
     Args:
         backbone: A model folder, a hub name, or `package:NAME/FOLDER` for a model that
             a Python package carries.
-        pooling: `cls`, `mean` or `last` token; null = as saved with the model.
+        pooling: `cls`, `mean` or `last` token; null = as saved with the model. Given,
+            it stands in for any pooling of sentence-transformers, several ways at once
+            too.
         normalize: Whether embeddings have length 1; null = as saved with the model.
+            With `pooling` given too, the encoder is the backbone pooled as said:
+            further modules of sentence-transformers, such as a `Dense`, are left out
+            with a warning. Else they are refused.
         query: Prompt and maximum length of queries; null = as saved with the model.
         passage: Prompt and maximum length of passages; null = as saved with the model.
         dropout: Probability set in every dropout of the backbone, whatever its
@@ -62,8 +67,9 @@ class Encoder(nn.Module):
         loading: How the backbone is loaded.
 
     Raises:
-        ValueError: If the pooling is neither given nor saved with the model, or
-            `dropout` lies outside [0, 1).
+        ValueError: If the pooling is neither given nor saved with the model, if
+            sentence-transformers would do to the embeddings what is not known here, or
+            if `dropout` lies outside [0, 1).
     """
 
     def __init__(
@@ -82,11 +88,11 @@ class Encoder(nn.Module):
             raise ValueError(msg)
         loading = loading or Loading()
         folder = locate(backbone)
-        saved = read_settings(folder)
+        saved = read_settings(folder, pooling, normalize)
         self.name = backbone
         self.settings = EncoderSettings(
-            pooling=_checked(pooling or saved.pooling, backbone),
-            normalize=saved.normalize if normalize is None else normalize,
+            pooling=_checked(saved.pooling, backbone),
+            normalize=saved.normalize,
             query=(query or TextFormat()).over(saved.query),
             passage=(passage or TextFormat()).over(saved.passage),
         )

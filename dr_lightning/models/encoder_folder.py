@@ -1,17 +1,17 @@
 """How a saved encoder pools and prompts, in our file and sentence-transformers'."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from transformers.utils.hub import cached_file
 
 from dr_lightning.models.pooling import Pooling
+from dr_lightning.models.sentence_modules import POOLINGS, paths_by_kind, pooling_of
 from dr_lightning.models.tokenization import TextFormat
 
 ENCODER_FILE = "encoder.json"
-_POOLINGS: dict[str, Pooling] = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class EncoderSettings:
     passage: TextFormat = field(default_factory=lambda: TextFormat("", 512))
 
 
-def read_settings(name: str) -> EncoderSettings:
+def read_settings(
+    name: str, pooling: Pooling | None = None, normalize: bool | None = None
+) -> EncoderSettings:
     """Settings saved beside a model's weights.
 
     Looks for `encoder.json` (what this project exports), then for the files of
@@ -39,19 +41,31 @@ def read_settings(name: str) -> EncoderSettings:
 
     Args:
         name: A model folder or hub name.
+        pooling: Given in place of the saved one, which is not read then.
+        normalize: Given in place of the saved one. With both given, no module that
+            sentence-transformers would run is refused.
+
+    Raises:
+        ValueError: If the files tell of modules or poolings that are not known here,
+            and none is given in their place.
     """
     ours = _json(name, ENCODER_FILE)
-    if ours is not None:
-        return EncoderSettings(
+    modules = None if ours else _json(name, "modules.json")
+    saved = EncoderSettings()
+    if ours:
+        saved = EncoderSettings(
             pooling=ours["pooling"],
             normalize=ours["normalize"],
             query=TextFormat(**ours["query"]),
             passage=TextFormat(**ours["passage"]),
         )
-    modules = _json(name, "modules.json")
-    if modules is None:
-        return EncoderSettings()
-    return _from_sentence_transformers(name, modules)
+    elif modules:
+        saved = _from_sentence_transformers(name, modules, pooling, normalize)
+    return replace(
+        saved,
+        pooling=pooling or saved.pooling,
+        normalize=saved.normalize if normalize is None else normalize,
+    )
 
 
 def write_settings(
@@ -93,21 +107,23 @@ def write_settings(
         folder / "config_sentence_transformers.json",
         {"prompts": prompts, "similarity_fn_name": "cosine"},
     )
-    mode = {ours: theirs for theirs, ours in _POOLINGS.items()}[settings.pooling]
+    mode = {ours: theirs for theirs, ours in POOLINGS.items()}[settings.pooling]
     pooling = {"word_embedding_dimension": dim, "pooling_mode": mode}
     (folder / "1_Pooling").mkdir(exist_ok=True)
     _dump(folder / "1_Pooling" / "config.json", pooling)
 
 
 def _from_sentence_transformers(
-    name: str, modules: list[dict[str, Any]]
+    name: str,
+    modules: list[dict[str, Any]],
+    pooling: Pooling | None,
+    normalize: bool | None,
 ) -> EncoderSettings:
-    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
-    paths = dict(zip(kinds, [module["path"] for module in modules], strict=True))
-    pooling = None
-    if "Pooling" in paths:
-        config = _json(name, f"{paths['Pooling']}/config.json") or {}
-        pooling = _pooling_mode(config)
+    replaced = pooling is not None and normalize is not None
+    paths = paths_by_kind(f"{name}/modules.json", modules, replaced)
+    if pooling is None and "Pooling" in paths:
+        file = f"{paths['Pooling']}/config.json"
+        pooling = pooling_of(f"{name}/{file}", _json(name, file) or {})
     limit = (_json(name, "sentence_bert_config.json") or {}).get("max_seq_length")
     prompts = (_json(name, "config_sentence_transformers.json") or {}).get(
         "prompts", {}
@@ -115,21 +131,10 @@ def _from_sentence_transformers(
     passage = prompts.get("document", prompts.get("passage", ""))
     return EncoderSettings(
         pooling=pooling,
-        normalize="Normalize" in kinds,
+        normalize="Normalize" in paths,
         query=TextFormat(prompts.get("query", ""), 64),
         passage=TextFormat(passage, limit or 512),
     )
-
-
-def _pooling_mode(config: dict[str, Any]) -> Pooling | None:
-    if "pooling_mode" in config:
-        return _POOLINGS.get(config["pooling_mode"])
-    for key, value in config.items():
-        mode = key.removeprefix("pooling_mode_").removesuffix("_tokens")
-        mode = mode.removesuffix("_token")
-        if key.startswith("pooling_mode_") and value is True:
-            return _POOLINGS.get(mode)
-    return None
 
 
 def _json(name: str, file: str) -> Any:
