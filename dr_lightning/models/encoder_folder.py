@@ -1,12 +1,11 @@
 """How a saved encoder pools and prompts, in our file and sentence-transformers'."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transformers.utils.hub import cached_file
-
+from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling
 from dr_lightning.models.sentence_modules import POOLINGS, paths_by_kind, pooling_of
 from dr_lightning.models.tokenization import TextFormat
@@ -31,41 +30,78 @@ class EncoderSettings:
     passage: TextFormat = field(default_factory=lambda: TextFormat("", 512))
 
 
+@dataclass(frozen=True)
+class GivenSettings:
+    """What a user says of an encoder; None is left to the model's files.
+
+    Args:
+        pooling: How token vectors become one.
+        normalize: Whether vectors have length 1.
+        query: Format of queries.
+        passage: Format of passages.
+    """
+
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    query: TextFormat = field(default_factory=TextFormat)
+    passage: TextFormat = field(default_factory=TextFormat)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether they tell all that is done behind the backbone."""
+        return self.pooling is not None and self.normalize is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether they leave nothing to the model's files."""
+        formats = (*astuple(self.query), *astuple(self.passage))
+        return self.embeds and None not in formats
+
+    def over(self, saved: EncoderSettings) -> EncoderSettings:
+        """These settings, with what they leave open taken from saved ones.
+
+        Args:
+            saved: What the model's files tell.
+        """
+        return EncoderSettings(
+            pooling=self.pooling or saved.pooling,
+            normalize=saved.normalize if self.normalize is None else self.normalize,
+            query=self.query.over(saved.query),
+            passage=self.passage.over(saved.passage),
+        )
+
+
 def read_settings(
-    name: str, pooling: Pooling | None = None, normalize: bool | None = None
+    files: ModelFiles, given: GivenSettings | None = None
 ) -> EncoderSettings:
-    """Settings saved beside a model's weights.
+    """Settings of an encoder: the given ones, then those saved beside its weights.
 
     Looks for `encoder.json` (what this project exports), then for the files of
     sentence-transformers; with neither, pooling is unknown and the rest is the default.
+    Nothing is looked for where all settings are given.
 
     Args:
-        name: A model folder or hub name.
-        pooling: Given in place of the saved one, which is not read then.
-        normalize: Given in place of the saved one. With both given, no module that
-            sentence-transformers would run is refused.
+        files: Those of the model.
+        given: What stands in place of the saved settings; None = nothing.
 
     Raises:
-        ValueError: If the files tell of modules or poolings that are not known here,
-            and none is given in their place.
+        ValueError: If the hub's files cannot be read, or tell of modules or poolings
+            that are not known here and that `given` does not replace.
     """
-    ours = _json(name, ENCODER_FILE)
-    modules = None if ours else _json(name, "modules.json")
-    saved = EncoderSettings()
-    if ours:
+    given = given or GivenSettings()
+    if given.whole:
+        return given.over(EncoderSettings())
+    ours = files.read(ENCODER_FILE)
+    if ours is not None:
         saved = EncoderSettings(
             pooling=ours["pooling"],
             normalize=ours["normalize"],
             query=TextFormat(**ours["query"]),
             passage=TextFormat(**ours["passage"]),
         )
-    elif modules:
-        saved = _from_sentence_transformers(name, modules, pooling, normalize)
-    return replace(
-        saved,
-        pooling=pooling or saved.pooling,
-        normalize=saved.normalize if normalize is None else normalize,
-    )
+    else:
+        saved = _from_sentence_transformers(files, given)
+    return given.over(saved)
 
 
 def write_settings(
@@ -114,20 +150,19 @@ def write_settings(
 
 
 def _from_sentence_transformers(
-    name: str,
-    modules: list[dict[str, Any]],
-    pooling: Pooling | None,
-    normalize: bool | None,
+    files: ModelFiles, given: GivenSettings
 ) -> EncoderSettings:
-    replaced = pooling is not None and normalize is not None
-    paths = paths_by_kind(f"{name}/modules.json", modules, replaced)
-    if pooling is None and "Pooling" in paths:
+    modules = files.read("modules.json")
+    if modules is None:
+        return EncoderSettings()
+    paths = paths_by_kind(f"{files.name}/modules.json", modules, given.embeds)
+    pooling = None
+    if given.pooling is None and "Pooling" in paths:
         file = f"{paths['Pooling']}/config.json"
-        pooling = pooling_of(f"{name}/{file}", _json(name, file) or {})
-    limit = (_json(name, "sentence_bert_config.json") or {}).get("max_seq_length")
-    prompts = (_json(name, "config_sentence_transformers.json") or {}).get(
-        "prompts", {}
-    )
+        pooling = pooling_of(f"{files.name}/{file}", files.read(file) or {})
+    limit = (files.read("sentence_bert_config.json") or {}).get("max_seq_length")
+    config = files.read("config_sentence_transformers.json") or {}
+    prompts = config.get("prompts", {})
     passage = prompts.get("document", prompts.get("passage", ""))
     return EncoderSettings(
         pooling=pooling,
@@ -135,23 +170,6 @@ def _from_sentence_transformers(
         query=TextFormat(prompts.get("query", ""), 64),
         passage=TextFormat(passage, limit or 512),
     )
-
-
-def _json(name: str, file: str) -> Any:
-    if Path(name).is_dir():
-        path = Path(name) / file
-    else:
-        found = cached_file(
-            name,
-            file,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-            _raise_exceptions_for_gated_repo=False,
-        )
-        if found is None:
-            return None
-        path = Path(found)
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _dump(path: Path, value: Any) -> None:
