@@ -60,9 +60,11 @@ class Encoder(nn.Module):
             it stands in for any pooling of sentence-transformers, several ways at once
             too.
         normalize: Whether embeddings have length 1; null = as saved with the model.
-            With `pooling` given too, the encoder is the backbone pooled as said:
-            further modules of sentence-transformers, such as a `Dense`, are left out
-            with a warning. Else they are refused.
+            A model of sentence-transformers without a `Normalize` module has them for
+            cosines, which it compares by default, and not for dot products; `fit` takes
+            the latter only where false stands here. With `pooling` given too, the
+            encoder is the backbone pooled as said: further modules, such as a `Dense`,
+            are left out with a warning. Else they are refused.
         query: Prompt and maximum length of queries; null = as saved with the model.
         passage: Prompt and maximum length of passages; null = as saved with the model.
         dropout: Probability set in every dropout of the backbone, whatever its
@@ -91,11 +93,11 @@ class Encoder(nn.Module):
             raise ValueError(msg)
         loading = loading or Loading()
         folder = locate(backbone)
-        given = GivenSettings(
+        self.name = backbone
+        self.given = GivenSettings(
             pooling, normalize, query or TextFormat(), passage or TextFormat()
         )
-        self.name = backbone
-        self.settings = read_settings(ModelFiles(folder, loading.revision), given)
+        self.settings = read_settings(ModelFiles(folder, loading.revision), self.given)
         _check_pooling(self.settings.pooling, backbone)
         self.backbone = load_backbone(folder, loading, dropout)
         tokenizer = AutoTokenizer.from_pretrained(

@@ -7,7 +7,12 @@ from typing import Any
 
 from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling
-from dr_lightning.models.sentence_modules import POOLINGS, paths_by_kind, pooling_of
+from dr_lightning.models.sentence_modules import (
+    POOLINGS,
+    compares_cosines,
+    paths_by_kind,
+    pooling_of,
+)
 from dr_lightning.models.tokenization import TextFormat
 
 ENCODER_FILE = "encoder.json"
@@ -139,9 +144,10 @@ def write_settings(
         {"max_seq_length": max_tokens, "do_lower_case": False},
     )
     prompts = {"query": settings.query.prompt, "document": settings.passage.prompt}
+    similarity = "cosine" if settings.normalize else "dot"
     _dump(
         folder / "config_sentence_transformers.json",
-        {"prompts": prompts, "similarity_fn_name": "cosine"},
+        {"prompts": prompts, "similarity_fn_name": similarity},
     )
     mode = {ours: theirs for theirs, ours in POOLINGS.items()}[settings.pooling]
     pooling = {"word_embedding_dimension": dim, "pooling_mode": mode}
@@ -161,12 +167,16 @@ def _from_sentence_transformers(
         file = f"{paths['Pooling']}/config.json"
         pooling = pooling_of(f"{files.name}/{file}", files.read(file) or {})
     limit = (files.read("sentence_bert_config.json") or {}).get("max_seq_length")
-    config = files.read("config_sentence_transformers.json") or {}
+    file = "config_sentence_transformers.json"
+    config = files.read(file) or {}
+    normalize = "Normalize" in paths
+    if not normalize and given.normalize is None:
+        normalize = compares_cosines(f"{files.name}/{file}", config)
     prompts = config.get("prompts", {})
     passage = prompts.get("document", prompts.get("passage", ""))
     return EncoderSettings(
         pooling=pooling,
-        normalize="Normalize" in paths,
+        normalize=normalize,
         query=TextFormat(prompts.get("query", ""), 64),
         passage=TextFormat(passage, limit or 512),
     )

@@ -74,6 +74,35 @@ def pooling_of(file: str, config: Mapping[str, Any]) -> Pooling | None:
     return POOLINGS[modes[0]]
 
 
+def compares_cosines(file: str, config: Mapping[str, Any]) -> bool:
+    """Whether embeddings of any length are meant for cosines, and not dot products.
+
+    Args:
+        file: The model's settings, for messages.
+        config: Their content.
+
+    Raises:
+        ValueError: If they are meant for something else.
+    """
+    similarity = config.get("similarity_fn_name")
+    if similarity is None:
+        logger.info(
+            "%s: tells no similarity_fn_name, and no module scales embeddings; taken "
+            "for cosine, as sentence-transformers does. For a model made for dot "
+            "products set normalize to false",
+            file,
+        )
+        return True
+    if similarity not in ("cosine", "dot"):
+        msg = (
+            f"{file}: similarity_fn_name is {similarity!r}; accepted are cosine and "
+            "dot. Take another model, or set normalize to compare cosines (true) or "
+            "dot products (false)."
+        )
+        raise ValueError(msg)
+    return bool(similarity == "cosine")
+
+
 def _kind(path: str) -> str | None:
     """The class of a module, if it is a known one; a model's own code is not."""
     package, _, rest = path.partition(".")

@@ -128,3 +128,51 @@ def test_one_pooling_is_read_in_any_version_s_words(
     file = folder / "1_Pooling" / "config.json"
     file.write_text(json.dumps({"word_embedding_dimension": 32} | config), "utf-8")
     assert Encoder(str(folder)).settings.pooling == pooling
+
+
+def without_normalize(folder: Path, similarity: str | None) -> None:
+    file = folder / "modules.json"
+    modules = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(modules[:2]), "utf-8")
+    file = folder / "config_sentence_transformers.json"
+    change(file, similarity_fn_name=similarity)
+
+
+@pytest.mark.parametrize("similarity", [None, "cosine", "dot"])
+def test_without_a_normalize_module_scores_are_the_similarity_of_the_peer(
+    similarity: str | None, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As paraphrase-MiniLM-L3-v2 (none named) and multi-qa-mpnet-base-dot-v1."""
+    from sentence_transformers import SentenceTransformer
+
+    without_normalize(folder, similarity)
+    with caplog.at_level(logging.INFO):
+        ours = embed(folder)
+    peer = SentenceTransformer(str(folder), device="cpu")
+    theirs = peer.encode(TEXTS)
+    scores = peer.similarity(theirs, theirs).numpy()
+    np.testing.assert_allclose(ours @ ours.T, scores, rtol=1e-4, atol=1e-5)
+    assert ("tells no similarity_fn_name" in caplog.text) == (similarity is None)
+    assert not Encoder(str(folder), normalize=False).settings.normalize
+    assert Encoder(str(folder), normalize=True).settings.normalize
+
+
+def test_a_similarity_that_is_no_inner_product_is_refused_unless_another_is_given(
+    folder: Path,
+) -> None:
+    without_normalize(folder, "euclidean")
+    message = r"m/config_sentence_transformers\.json: similarity_fn_name is 'euclidean'"
+    with pytest.raises(ValueError, match=message):
+        Encoder(str(folder))
+    assert Encoder(str(folder), normalize=True).settings.normalize
+
+
+@pytest.mark.parametrize(("normalize", "told"), [(True, "cosine"), (False, "dot")])
+def test_a_saved_folder_names_the_similarity_that_it_is_judged_by(
+    normalize: bool, told: str, tmp_path: Path
+) -> None:
+    Encoder(str(ENCODER), "mean", normalize).save(tmp_path)
+    file = tmp_path / "config_sentence_transformers.json"
+    assert json.loads(file.read_text("utf-8"))["similarity_fn_name"] == told
+    (tmp_path / "encoder.json").unlink()
+    assert Encoder(str(tmp_path)).settings.normalize == normalize
