@@ -170,7 +170,8 @@ def _evaluation(folder: Path, settings: Sequence[dict[str, Any]]) -> str:
 def _reading(settings: Sequence[dict[str, Any]]) -> list[str]:
     """How the models read the collection, where not by default; all read alike."""
     own = next((one for one in settings if "models" in one["source"]), {})
-    given = {name: own.get(name) for name in ("template", "encoding", "search")}
+    options = ("template", "encoding", "search", "loading")
+    given = {name: own.get(name) for name in options}
     if given["template"] == PASSAGE_TEMPLATE:
         given["template"] = None
     return [

@@ -19,6 +19,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from dr_lightning.distributed import gather_object, rank, world_size
+from dr_lightning.models.cosines import check_cosines
 from dr_lightning.models.device import warn_of_slow_bf16
 from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
@@ -96,13 +97,14 @@ class BiEncoder(LightningModule):
         return []
 
     def setup(self, stage: str) -> None:
-        """Refuses strategies whose gradients no test has proven; warns of slow bf16.
+        """Refuses what would train in vain or wrongly; warns of slow bf16.
 
         Args:
             stage: "fit", "validate", "test" or "predict".
 
         Raises:
-            ValueError: If the strategy is neither a single device nor DDP.
+            ValueError: If the strategy is neither a single device nor DDP, whose
+                gradients are proven, or if the encoder gives dot products unasked.
         """
         strategy = self.trainer.strategy
         if stage == "fit" and type(strategy) not in (SingleDeviceStrategy, DDPStrategy):
@@ -111,6 +113,8 @@ class BiEncoder(LightningModule):
                 "that span the ranks; use `auto` on one device or `ddp`."
             )
             raise ValueError(msg)
+        if stage == "fit":
+            check_cosines(self.encoder)
         if self.trainer.precision.startswith("bf16"):
             warn_of_slow_bf16(strategy.root_device)
 

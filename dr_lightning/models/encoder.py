@@ -13,10 +13,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.utils import logging
 
 from dr_lightning.models.encoder_folder import (
-    EncoderSettings,
+    GivenSettings,
     read_settings,
     write_settings,
 )
+from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling, pool
 from dr_lightning.models.tokenization import TextFormat, Tokenization
 from dr_lightning.models.weights import locate
@@ -48,13 +49,22 @@ class Encoder(nn.Module):
     1, so that the inner product of two embeddings is their cosine in [-1, 1]. What is
     null is taken from the model's folder (`encoder.json` of an export, or the files of
     sentence-transformers), then from the method's defaults: queries of 64 and passages
-    of 512 tokens, no prompts.
+    of 512 tokens, no prompts. Offline, a hub model whose cache does not tell of these
+    files is refused, unless pooling, normalize, and prompt and max_tokens of query and
+    passage are all given.
 
     Args:
         backbone: A model folder, a hub name, or `package:NAME/FOLDER` for a model that
             a Python package carries.
-        pooling: `cls`, `mean` or `last` token; null = as saved with the model.
+        pooling: `cls`, `mean` or `last` token; null = as saved with the model. Given,
+            it stands in for any pooling of sentence-transformers, several ways at once
+            too.
         normalize: Whether embeddings have length 1; null = as saved with the model.
+            A model of sentence-transformers without a `Normalize` module has them for
+            cosines, which it compares by default, and not for dot products; `fit` takes
+            the latter only where false stands here. With `pooling` given too, the
+            encoder is the backbone pooled as said: further modules, such as a `Dense`,
+            are left out with a warning. Else they are refused.
         query: Prompt and maximum length of queries; null = as saved with the model.
         passage: Prompt and maximum length of passages; null = as saved with the model.
         dropout: Probability set in every dropout of the backbone, whatever its
@@ -62,8 +72,9 @@ class Encoder(nn.Module):
         loading: How the backbone is loaded.
 
     Raises:
-        ValueError: If the pooling is neither given nor saved with the model, or
-            `dropout` lies outside [0, 1).
+        ValueError: If the pooling is neither given nor saved with the model, if its
+            settings on the hub cannot be read, if sentence-transformers would do to the
+            embeddings what is not known here, or if `dropout` lies outside [0, 1).
     """
 
     def __init__(
@@ -82,14 +93,12 @@ class Encoder(nn.Module):
             raise ValueError(msg)
         loading = loading or Loading()
         folder = locate(backbone)
-        saved = read_settings(folder)
         self.name = backbone
-        self.settings = EncoderSettings(
-            pooling=_checked(pooling or saved.pooling, backbone),
-            normalize=saved.normalize if normalize is None else normalize,
-            query=(query or TextFormat()).over(saved.query),
-            passage=(passage or TextFormat()).over(saved.passage),
+        self.given = GivenSettings(
+            pooling, normalize, query or TextFormat(), passage or TextFormat()
         )
+        self.settings = read_settings(ModelFiles(folder, loading.revision), self.given)
+        _check_pooling(self.settings.pooling, backbone)
         self.backbone = load_backbone(folder, loading, dropout)
         tokenizer = AutoTokenizer.from_pretrained(
             folder,
@@ -233,11 +242,10 @@ def position_limit(config: PretrainedConfig, tokenizer_limit: int) -> int | None
     return int(limit) if 0 < limit < 10**9 else None
 
 
-def _checked(pooling: Pooling | None, backbone: str) -> Pooling:
+def _check_pooling(pooling: Pooling | None, backbone: str) -> None:
     if pooling is None:
         msg = (
             f"the folder of {backbone!r} does not tell how it pools. Set pooling to "
             "cls (BGE, GTE, Arctic), mean (E5, MiniLM) or last (decoders)."
         )
         raise ValueError(msg)
-    return pooling

@@ -1,17 +1,21 @@
 """How a saved encoder pools and prompts, in our file and sentence-transformers'."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transformers.utils.hub import cached_file
-
+from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling
+from dr_lightning.models.sentence_modules import (
+    POOLINGS,
+    compares_cosines,
+    paths_by_kind,
+    pooling_of,
+)
 from dr_lightning.models.tokenization import TextFormat
 
 ENCODER_FILE = "encoder.json"
-_POOLINGS: dict[str, Pooling] = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
 
 
 @dataclass(frozen=True)
@@ -31,27 +35,78 @@ class EncoderSettings:
     passage: TextFormat = field(default_factory=lambda: TextFormat("", 512))
 
 
-def read_settings(name: str) -> EncoderSettings:
-    """Settings saved beside a model's weights.
+@dataclass(frozen=True)
+class GivenSettings:
+    """What a user says of an encoder; None is left to the model's files.
+
+    Args:
+        pooling: How token vectors become one.
+        normalize: Whether vectors have length 1.
+        query: Format of queries.
+        passage: Format of passages.
+    """
+
+    pooling: Pooling | None = None
+    normalize: bool | None = None
+    query: TextFormat = field(default_factory=TextFormat)
+    passage: TextFormat = field(default_factory=TextFormat)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether they tell all that is done behind the backbone."""
+        return self.pooling is not None and self.normalize is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether they leave nothing to the model's files."""
+        formats = (*astuple(self.query), *astuple(self.passage))
+        return self.embeds and None not in formats
+
+    def over(self, saved: EncoderSettings) -> EncoderSettings:
+        """These settings, with what they leave open taken from saved ones.
+
+        Args:
+            saved: What the model's files tell.
+        """
+        return EncoderSettings(
+            pooling=self.pooling or saved.pooling,
+            normalize=saved.normalize if self.normalize is None else self.normalize,
+            query=self.query.over(saved.query),
+            passage=self.passage.over(saved.passage),
+        )
+
+
+def read_settings(
+    files: ModelFiles, given: GivenSettings | None = None
+) -> EncoderSettings:
+    """Settings of an encoder: the given ones, then those saved beside its weights.
 
     Looks for `encoder.json` (what this project exports), then for the files of
     sentence-transformers; with neither, pooling is unknown and the rest is the default.
+    Nothing is looked for where all settings are given.
 
     Args:
-        name: A model folder or hub name.
+        files: Those of the model.
+        given: What stands in place of the saved settings; None = nothing.
+
+    Raises:
+        ValueError: If the hub's files cannot be read, or tell of modules or poolings
+            that are not known here and that `given` does not replace.
     """
-    ours = _json(name, ENCODER_FILE)
+    given = given or GivenSettings()
+    if given.whole:
+        return given.over(EncoderSettings())
+    ours = files.read(ENCODER_FILE)
     if ours is not None:
-        return EncoderSettings(
+        saved = EncoderSettings(
             pooling=ours["pooling"],
             normalize=ours["normalize"],
             query=TextFormat(**ours["query"]),
             passage=TextFormat(**ours["passage"]),
         )
-    modules = _json(name, "modules.json")
-    if modules is None:
-        return EncoderSettings()
-    return _from_sentence_transformers(name, modules)
+    else:
+        saved = _from_sentence_transformers(files, given)
+    return given.over(saved)
 
 
 def write_settings(
@@ -89,64 +144,42 @@ def write_settings(
         {"max_seq_length": max_tokens, "do_lower_case": False},
     )
     prompts = {"query": settings.query.prompt, "document": settings.passage.prompt}
+    similarity = "cosine" if settings.normalize else "dot"
     _dump(
         folder / "config_sentence_transformers.json",
-        {"prompts": prompts, "similarity_fn_name": "cosine"},
+        {"prompts": prompts, "similarity_fn_name": similarity},
     )
-    mode = {ours: theirs for theirs, ours in _POOLINGS.items()}[settings.pooling]
+    mode = {ours: theirs for theirs, ours in POOLINGS.items()}[settings.pooling]
     pooling = {"word_embedding_dimension": dim, "pooling_mode": mode}
     (folder / "1_Pooling").mkdir(exist_ok=True)
     _dump(folder / "1_Pooling" / "config.json", pooling)
 
 
 def _from_sentence_transformers(
-    name: str, modules: list[dict[str, Any]]
+    files: ModelFiles, given: GivenSettings
 ) -> EncoderSettings:
-    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
-    paths = dict(zip(kinds, [module["path"] for module in modules], strict=True))
+    modules = files.read("modules.json")
+    if modules is None:
+        return EncoderSettings()
+    paths = paths_by_kind(f"{files.name}/modules.json", modules, given.embeds)
     pooling = None
-    if "Pooling" in paths:
-        config = _json(name, f"{paths['Pooling']}/config.json") or {}
-        pooling = _pooling_mode(config)
-    limit = (_json(name, "sentence_bert_config.json") or {}).get("max_seq_length")
-    prompts = (_json(name, "config_sentence_transformers.json") or {}).get(
-        "prompts", {}
-    )
+    if given.pooling is None and "Pooling" in paths:
+        file = f"{paths['Pooling']}/config.json"
+        pooling = pooling_of(f"{files.name}/{file}", files.read(file) or {})
+    limit = (files.read("sentence_bert_config.json") or {}).get("max_seq_length")
+    file = "config_sentence_transformers.json"
+    config = files.read(file) or {}
+    normalize = "Normalize" in paths
+    if not normalize and given.normalize is None:
+        normalize = compares_cosines(f"{files.name}/{file}", config)
+    prompts = config.get("prompts", {})
     passage = prompts.get("document", prompts.get("passage", ""))
     return EncoderSettings(
         pooling=pooling,
-        normalize="Normalize" in kinds,
+        normalize=normalize,
         query=TextFormat(prompts.get("query", ""), 64),
         passage=TextFormat(passage, limit or 512),
     )
-
-
-def _pooling_mode(config: dict[str, Any]) -> Pooling | None:
-    if "pooling_mode" in config:
-        return _POOLINGS.get(config["pooling_mode"])
-    for key, value in config.items():
-        mode = key.removeprefix("pooling_mode_").removesuffix("_tokens")
-        mode = mode.removesuffix("_token")
-        if key.startswith("pooling_mode_") and value is True:
-            return _POOLINGS.get(mode)
-    return None
-
-
-def _json(name: str, file: str) -> Any:
-    if Path(name).is_dir():
-        path = Path(name) / file
-    else:
-        found = cached_file(
-            name,
-            file,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-            _raise_exceptions_for_gated_repo=False,
-        )
-        if found is None:
-            return None
-        path = Path(found)
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _dump(path: Path, value: Any) -> None:

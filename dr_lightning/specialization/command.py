@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from dr_lightning.generation.engine import Engine
 from dr_lightning.generation.prompts import make_prompts
 from dr_lightning.generation.query_type import built_in_types, load_query_types
+from dr_lightning.models.cosines import check_cosines
 from dr_lightning.models.weights import check_there
 from dr_lightning.specialization.loading import instantiate, load_student
 from dr_lightning.specialization.options import Settings, read
@@ -61,7 +62,8 @@ def _check_models(settings: Settings) -> None:
         # An endpoint's model is a name that the endpoint alone knows.
         if isinstance(given.get("model"), str) and "url" not in given:
             check_there(given["model"])
-    load_student(settings)  # small beside the others, and soon needed
+    # Small beside the others, and soon needed.
+    check_cosines(load_student(settings))
 
 
 def _check_fit(settings: Settings) -> None:

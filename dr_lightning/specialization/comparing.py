@@ -6,7 +6,7 @@ from typing import Any
 from dr_lightning.specialization.layout import Layout
 from dr_lightning.specialization.options import Settings, reading
 from dr_lightning.specialization.teachers import step_of, teachers
-from dr_lightning.steps.step import Step, texts
+from dr_lightning.steps.step import Step, texts, trained
 
 DEPTH = 1000
 """Passages of the runs that are compared: what `evaluate` itself would search for."""
@@ -115,4 +115,4 @@ def student(settings: Settings, layout: Layout) -> Any:
 
 def specialised(settings: Settings, layout: Layout) -> dict[str, Any]:
     """Options of the student after training."""
-    return {"class_path": "Encoder", "init_args": {"backbone": str(layout.model)}}
+    return trained(settings["student"], layout.model)

@@ -17,7 +17,7 @@ from dr_lightning.data.collections import Collection, LoadedCollection, load_col
 from dr_lightning.inputs import read_judged, read_run
 from dr_lightning.metrics import evaluate_run, means
 from dr_lightning.metrics.retrieval import parse_measures
-from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.encoder import Encoder, Loading
 from dr_lightning.models.weights import check_there
 from dr_lightning.retrieval import Encoding, Retriever, run_frame
 from dr_lightning.search import ExactSearch, Search, described
@@ -55,6 +55,7 @@ def evaluate(
     template: str = PASSAGE_TEMPLATE,
     encoding: Encoding | None = None,
     search: Search | None = None,
+    loading: Loading | None = None,
     cache: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -74,6 +75,8 @@ def evaluate(
         template: Joins title and text.
         encoding: Device, precision, tokens at once.
         search: What searches; exact by default.
+        loading: How each model is loaded; `--loading.trust_remote_code true` for those
+            that bring code.
         cache: Folder of token stores; null = the user's cache folder.
         overwrite: Whether existing files may be replaced.
 
@@ -103,9 +106,10 @@ def evaluate(
         "template": template,
         "encoding": None if encoding is None else asdict(encoding),
         "search": None if search is None else described(search),
+        "loading": None if loading is None else asdict(loading),
     }
     for name, model in map(_named, models or []):
-        encoder = Encoder(model)
+        encoder = Encoder(model, loading=loading)
         loaded = load_collection(collection, encoder.tokenization, template, cache)
         retriever = Retriever(encoder, encoding or Encoding(), search or ExactSearch())
         found = _run(loaded, retriever)

@@ -10,7 +10,7 @@ from rich.table import Table
 from dr_lightning import artefacts, schemas
 from dr_lightning.data.collections import load_corpus
 from dr_lightning.embeddings import kept_embeddings
-from dr_lightning.models.encoder import Encoder
+from dr_lightning.models.encoder import Encoder, Loading
 from dr_lightning.retrieval import Encoding, Retriever
 from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
@@ -22,6 +22,7 @@ def search(
     k: int = 5,
     template: str = PASSAGE_TEMPLATE,
     encoding: Encoding | None = None,
+    loading: Loading | None = None,
     keep: bool = True,
     cache: Path | None = None,
 ) -> None:
@@ -37,11 +38,13 @@ def search(
         k: Passages to show.
         template: Joins title and text.
         encoding: Device, precision, tokens at once.
+        loading: How the model is loaded; `--loading.trust_remote_code true` for one
+            that brings code.
         keep: Whether the embeddings of the corpus are kept in the cache: 1.5 GB for a
             million passages of 384 dimensions.
         cache: Folder of token stores and embeddings; null = the user's cache folder.
     """
-    encoder = Encoder(model)
+    encoder = Encoder(model, loading=loading)
     ids, passages = load_corpus(corpus, encoder.tokenization, template, cache)
     retriever = Retriever(encoder, encoding or Encoding())
     if keep:

@@ -40,3 +40,18 @@ def texts(files: Mapping[str, Path]) -> dict[str, str]:
         files: Paths by the options' names.
     """
     return {name: str(path) for name, path in files.items()}
+
+
+def trained(student: Mapping[str, Any], model: Path) -> dict[str, Any]:
+    """Options of an encoder after training: another folder, loaded in the same way.
+
+    Args:
+        student: Its options before training, class_path and init_args.
+        model: The folder that training left.
+    """
+    loading = student["init_args"].get("loading")
+    given: dict[str, Any] = {"backbone": str(model)}
+    if loading:
+        # A revision is one of the hub model's; the folder has none.
+        given["loading"] = {k: v for k, v in loading.items() if k != "revision"}
+    return {"class_path": "Encoder", "init_args": given}

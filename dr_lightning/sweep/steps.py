@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dr_lightning.steps.step import Step, texts
+from dr_lightning.steps.step import Step, texts, trained
 from dr_lightning.sweep.cells import Cell, data_files
 from dr_lightning.sweep.options import BASE, Settings
 
@@ -105,8 +105,7 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
         base = Folder(Path(settings["work"]) / cell.base).evaluation(test["name"])
         runs = {BASE: base / f"{BASE}.parquet"}
         for name, model in models.items():
-            encoder = {"class_path": "Encoder", "init_args": {"backbone": str(model)}}
-            made = {"encoder": encoder}
+            made = {"encoder": trained(cell.config["model"]["encoder"], model)}
             step = _search(settings, cell, test, folder, name, made, model)
             runs[name] = step.products[0]
             yield step

@@ -1,5 +1,6 @@
 """What `fit` refuses before it trains, and what it warns of."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,7 @@ from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
+from dr_lightning.models.encoder import Encoder
 from tests.config_of_fit import Config, fit, part, write
 
 
@@ -39,6 +41,27 @@ def test_temperatures_far_apart_are_told(config: Config, tmp_path: Path) -> None
     config["trainer"]["max_epochs"] = 1
     with pytest.warns(UserWarning, match="Set the objective's teacher_temperature"):
         fit(config, tmp_path)
+
+
+def test_dot_products_are_trained_only_where_asked_for(
+    config: Config, tiny_encoder_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dot"
+    Encoder(str(tiny_encoder_dir), "mean", normalize=False).save(folder)
+    encoder = config["model"]["encoder"]["init_args"]
+    encoder |= {"backbone": str(folder), "pooling": None}
+    with pytest.raises(
+        ValueError, match=r"/dot' gives dot products of any size, .*: true"
+    ):
+        fit(config, tmp_path)
+    config["trainer"]["max_epochs"] = 1
+    config["model"]["objective"] = part("InfoNCE")
+    for normalize in (True, False):
+        encoder["normalize"] = normalize
+        fit(config, tmp_path)
+    written = (tmp_path / "runs").rglob("encoder.json")
+    told = [json.loads(file.read_text("utf-8"))["normalize"] for file in written]
+    assert sorted(told) == [False, True]
 
 
 def test_a_strategy_that_is_not_proven_is_refused(

@@ -29,6 +29,7 @@ from dr_lightning.models.encoder_folder import (
     write_settings,
 )
 from dr_lightning.models.encoding import encode
+from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling, pool
 from dr_lightning.models.tokenization import Side, TextFormat
 from dr_lightning.models.weights import locate
@@ -110,12 +111,12 @@ def test_settings_of_sentence_transformers_are_read(tmp_path: Path) -> None:
     settings = EncoderSettings("cls", True, TextFormat("q: ", 64), TextFormat("p: ", 8))
     write_settings(tmp_path / "m", settings, 32, 8)
     (tmp_path / "m" / "encoder.json").unlink()
-    assert read_settings(str(tmp_path / "m")) == settings
+    assert read_settings(ModelFiles(str(tmp_path / "m"))) == settings
     older = {"word_embedding_dimension": 32, "pooling_mode_cls_token": False}
     path = tmp_path / "m" / "1_Pooling" / "config.json"
     path.write_text(json.dumps(older | {"pooling_mode_mean_tokens": True}))
-    assert read_settings(str(tmp_path / "m")).pooling == "mean"
-    assert read_settings(str(ENCODER)) == EncoderSettings()
+    assert read_settings(ModelFiles(str(tmp_path / "m"))).pooling == "mean"
+    assert read_settings(ModelFiles(str(ENCODER))) == EncoderSettings()
 
 
 def test_unknown_pooling_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 from dr_lightning import artefacts
 from dr_lightning.cli import main
+from dr_lightning.models.encoder import Encoder
 from tests.specialization.conftest import Configure, configured
 
 ROOT = Path(__file__).parents[2]
@@ -356,6 +357,18 @@ def test_wrong_options_are_refused_before_any_work(
     with pytest.raises(ValueError, match=message):
         main(["specialize", "--config", str(configure()), *options])
     assert not (tmp_path / "work").exists()
+
+
+def test_a_student_of_dot_products_is_asked_about_before_any_work(
+    configure: Configure, tiny_encoder_dir: Path, tmp_path: Path
+) -> None:
+    Encoder(str(tiny_encoder_dir), "mean", normalize=False).save(tmp_path / "dot")
+    config = configure(student={"backbone": str(tmp_path / "dot")})
+    command = ["specialize", "--config", str(config), "--until=ingest"]
+    with pytest.raises(ValueError, match="gives dot products of any size"):
+        main(command)
+    assert not (tmp_path / "work").exists()
+    main([*command, "--student.normalize=false"])
 
 
 def test_a_name_that_only_an_endpoint_knows_is_not_looked_for(

@@ -59,6 +59,19 @@ def test_training_uses_the_corpus_without_cloze_sentences_and_evaluation_does_no
         assert beside not in build(name, settings).reads, name
 
 
+def test_the_trained_student_is_loaded_as_it_was_before(configure: Configure) -> None:
+    """Its revision was that of the hub model, not of the folder."""
+    student = {"backbone": "its/model", "pooling": "cls"}
+    plain = read(["--config", str(configure(student=student))])
+    told = build("specialised_run", plain).options["encoder"]["init_args"]
+    assert told == {"backbone": str(layout_of(plain).model)}
+    loading = {"trust_remote_code": True, "dtype": "bfloat16", "revision": "v2"}
+    own = read(["--config", str(configure(student=student | {"loading": loading}))])
+    told = build("specialised_run", own).options["encoder"]["init_args"]
+    kept = {"attention": None, "dtype": "bfloat16", "trust_remote_code": True}
+    assert told == {"backbone": str(layout_of(own).model), "loading": kept}
+
+
 BOTH = {"claims": {"llm": "Fake", "types": ["claim"]}, "rules": {"llm": "Extractive"}}
 
 

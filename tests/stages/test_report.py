@@ -143,6 +143,7 @@ def test_a_repeated_evaluation_reads_the_collection_in_the_same_way(
         f"--collection.{n}={data / n}.parquet" for n in ("corpus", "queries", "qrels")
     ]
     how = ["--template={text}", "--encoding.batch_tokens=64", "--search=ExactSearch"]
+    how.append("--loading.attention=eager")
     out = tmp_path / "out"
     Encoder(str(tiny_encoder_dir), "mean").save(tmp_path / "model")
     model = f"--models=[base={tmp_path / 'model'}]"
@@ -155,6 +156,7 @@ def test_a_repeated_evaluation_reads_the_collection_in_the_same_way(
     assert artefacts.read_manifest(out / "run-0.parquet")["settings"] == before
     assert before["template"] == "{text}"
     assert before["encoding"]["batch_tokens"] == 64
+    assert before["loading"]["attention"] == "eager"
     assert before["search"]["init_args"] == {"memory_mb": 256, "device": None}
 
 

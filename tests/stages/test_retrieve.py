@@ -233,6 +233,30 @@ def test_search_shows_ranks_scores_and_texts(
     assert " 3 " not in shown
 
 
+def test_a_model_with_code_of_its_own_is_searched_and_evaluated_where_trusted(
+    tiny: Path,
+    model_with_code: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = ("corpus", "queries", "qrels")
+    collection = [f"--collection.{n}={tiny / n}.parquet" for n in names]
+    cache = f"--cache={tmp_path / 'cache'}"
+    models, out = f"--models=[{model_with_code}]", f"--out={tmp_path / 'out'}"
+    evaluate = ["evaluate", "--collection.name=tiny", *collection, models, out, cache]
+    corpus = f"--corpus={tiny / 'corpus.parquet'}"
+    search = ["search", "river north", f"--model={model_with_code}", corpus, cache]
+    trust = "--loading.trust_remote_code=true"
+    for command in (evaluate, search):
+        with pytest.raises(ValueError, match="contains custom code"):
+            main(command)
+        main([*command, trust])
+    assert "river north" in capsys.readouterr().out
+    main(["report", str(tmp_path / "out"), f"--out={tmp_path / 'report.html'}"])
+    report = (tmp_path / "report.md").read_text("utf-8")
+    assert '"trust_remote_code": true' in report
+
+
 def test_search_encodes_a_corpus_once_for_a_model(
     tiny: Path,
     model: Path,

@@ -14,6 +14,7 @@ from dr_lightning.analysis.scores import scores
 from dr_lightning.cli import main
 from dr_lightning.sweep.cells import cells
 from dr_lightning.sweep.options import read
+from dr_lightning.sweep.steps import cell_steps, run_folder
 from dr_lightning.training import resolve
 from tests.tiny_options import as_options, tiny_options
 
@@ -169,3 +170,21 @@ def test_options_of_a_cell_come_after_those_of_all_cells(
     )
     (found,) = cells(read(["--config", str(path)]))
     assert found.config["model"]["encoder"]["init_args"]["passage"]["max_tokens"] == 9
+
+
+def test_trained_weights_are_loaded_as_those_of_the_base(configure: Configure) -> None:
+    """Selected and last ones; the revision is the hub model's alone."""
+    loading = {"trust_remote_code": True, "revision": "v2"}
+    options = {f"model.encoder.loading.{key}": value for key, value in loading.items()}
+    settings = read(["--config", str(configure(cells={"own": options}))])
+    (cell,) = cells(settings)
+    folder = run_folder(settings, cell).path
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "last.ckpt").touch()
+    record = {"evaluations": [{"step": 0}, {"step": 4}], "selected_step": 0}
+    (folder / "run.json").write_text(json.dumps(record), "utf-8")
+    searches = [s for s in cell_steps(settings, cell) if s.command == "retrieve"]
+    kept = {"attention": None, "dtype": "float32", "trust_remote_code": True}
+    assert [step.options["encoder"]["init_args"] for step in searches] == [
+        {"backbone": str(folder / name), "loading": kept} for name in ("model", "last")
+    ]
