@@ -217,13 +217,22 @@ class TrainingListDataModule(RetrievalDataModule):
                 )
                 raise ValueError(msg)
 
-    def sample(self, queries: int) -> Iterator[Batch]:
-        """Small batches of training lists drawn with the seed, for a calibration.
+    def sample(self, queries: int, whole: bool = False) -> Iterator[Batch]:
+        """Batches of training lists drawn with the seed, for a calibration.
 
         Args:
-            queries: Queries in all, at most.
+            queries: Queries in all, at most; of whole batches at least, where there
+                are so many.
+            whole: Whether to take the first batches of training, not small ones.
         """
         data = self._required_train()
+        if whole:
+            for batch in self.batching.order.epoch(data.lists, self.seed, 0):
+                if queries <= 0:
+                    return
+                queries -= len(batch)
+                yield data[0, batch]
+            return
         generator = np.random.default_rng(self.seed)
         rows = generator.permutation(len(data.lists))[:queries]
         for start in range(0, len(rows), SAMPLE_BATCH):

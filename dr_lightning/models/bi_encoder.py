@@ -32,6 +32,7 @@ from dr_lightning.models.schedule import LinearSchedule
 from dr_lightning.models.tokenization import Side, Tokenization
 from dr_lightning.models.training_data import ListData, TrainingBatch
 from dr_lightning.objectives import Objective
+from dr_lightning.objectives.block import Block
 
 CALIBRATION_QUERIES = 256
 
@@ -140,18 +141,14 @@ class BiEncoder(LightningModule):
 
     @torch.no_grad()
     def _calibrate(self, data: ListData) -> None:
-        student, teacher, filled = [], [], []
+        blocks, left = [], CALIBRATION_QUERIES
         with self.trainer.precision_plugin.forward_context():
-            for batch in data.sample(CALIBRATION_QUERIES):
-                batch = batch.to(self.device)
-                query, passage, lists, scores, _ = self._embedded(batch)
-                cosine = torch.einsum("qd,qpd->qp", query, passage[lists.clamp(min=0)])
-                student.append(cosine)
-                teacher.append(torch.zeros_like(cosine) if scores is None else scores)
-                filled.append(lists >= 0)
-        self.objective.calibrate(
-            torch.cat(student), torch.cat(teacher), torch.cat(filled)
-        )
+            for batch in data.sample(left, self.objective.compares_batches):
+                block = Block(*self._embedded(batch.to(self.device)))
+                # Of a large batch a few queries are enough, beside all its passages.
+                blocks.append(block.rows(slice(left)))
+                left -= len(block.query)
+        self.objective.calibrate(blocks)
 
     def _embedded(
         self, batch: TrainingBatch

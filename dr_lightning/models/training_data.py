@@ -45,8 +45,8 @@ class ListData(Protocol):
     def steps_per_epoch(self) -> int:
         """Batches of an epoch."""
 
-    def sample(self, queries: int) -> Iterable[TrainingBatch]:
-        """Small batches of training lists."""
+    def sample(self, queries: int, whole: bool) -> Iterable[TrainingBatch]:
+        """Batches of that many training lists: small ones, or whole ones of a run."""
 
     def require(self, teacher_scores: bool, list_length: int) -> None:
         """Raises ValueError where the lists cannot serve the objective."""

@@ -1,11 +1,13 @@
 """The teacher's whole ranking of a list, as a distribution to be learnt."""
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar, Literal, cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from dr_lightning.objectives.block import Block
 from dr_lightning.objectives.checks import check_positive
@@ -35,7 +37,7 @@ class ListwiseKL(Objective):
         student_temperature: Divides the cosines; 0.05 as in 2502.19712. Above 0.
         teacher_temperature: Divides the teacher scores in 0..1; 0.3 as in 2502.19712.
             "match": set once by `calibrate`, so that teacher and student have the same
-            mean entropy on the training lists before training; saved with the model.
+            mean entropy before training, over lists or batches; saved with the model.
         scope: "list", or "batch" for the distribution over all distinct passages of
             the batch, in which unlisted passages have the teacher score 0 and excluded
             ones are left out unless listed.
@@ -86,29 +88,29 @@ class ListwiseKL(Objective):
             self._calibrated = not bool(self.teacher_temperature_value.isnan())
         return not self._calibrated
 
-    def calibrate(
-        self,
-        student_scores: Float[Tensor, "list slot"],
-        teacher_scores: Float[Tensor, "list slot"],
-        filled: Bool[Tensor, "list slot"],
-    ) -> None:
+    @property
+    def compares_batches(self) -> bool:
+        """Whether the distribution is over all passages of a batch."""
+        return self.scope == "batch"
+
+    @torch.no_grad()
+    def calibrate(self, batches: Sequence[Block]) -> None:
         """Sets the teacher's temperature to match the student's mean entropy.
 
-        A temperature given as a number stays. With `scope="batch"` too the entropies
-        are those of the lists.
+        The entropies are those of the distributions that are compared: over a list, or
+        with `scope="batch"` over a batch, where the many unlisted passages would else
+        outweigh the list. A temperature given as a number stays.
 
         Args:
-            student_scores: Cosines in [-1, 1] of the student before training.
-            teacher_scores: Of the same slots, in 0..1.
-            filled: False where a slot is empty.
+            batches: Embedded by the student before training, with teacher scores.
 
         Raises:
             ValueError: If no temperature matches.
         """
         if self.teacher_temperature != "match":
             return
-        student = student_scores.double().masked_fill(~filled, -torch.inf)
-        teacher = teacher_scores.double().masked_fill(~filled, -torch.inf)
+        scores = [self._scores(batch.upcast()) for batch in batches]
+        teacher, student = (_stacked(several) for several in zip(*scores, strict=True))
         target = entropy(student / self.student_temperature).mean().item()
         self.teacher_temperature_value.fill_(matching_temperature(teacher, target))
 
@@ -141,14 +143,20 @@ class ListwiseKL(Objective):
         self, chunk: Block
     ) -> tuple[Float[Tensor, "query any"], Float[Tensor, "query any"]]:
         """Logits of teacher and student, -inf where a passage does not take part."""
+        teacher, student = self._scores(chunk)
+        return teacher / self._temperature(), student / self.student_temperature
+
+    def _scores(
+        self, chunk: Block
+    ) -> tuple[Float[Tensor, "query any"], Float[Tensor, "query any"]]:
+        """Scores of teacher and student, -inf where a passage does not take part."""
         if self.scope == "batch":
             teacher, student = self._batch_teacher_scores(chunk), chunk.batch_scores()
         else:
             empty = chunk.lists < 0
             teacher = _teacher_scores(chunk).masked_fill(empty, -torch.inf)
             student = chunk.list_scores()
-        student = student.masked_fill(teacher == -torch.inf, -torch.inf)
-        return teacher / self._temperature(), student / self.student_temperature
+        return teacher, student.masked_fill(teacher == -torch.inf, -torch.inf)
 
     def _batch_teacher_scores(self, chunk: Block) -> Float[Tensor, "query passage"]:
         scores = chunk.query.new_full(
@@ -170,6 +178,16 @@ class ListwiseKL(Objective):
         if self.teacher_temperature == "match":
             return self.teacher_temperature_value
         return float(self.teacher_temperature)
+
+
+def _stacked(several: Sequence[Tensor]) -> Float[Tensor, "query any"]:
+    """Rows of several matrices in float64, the shorter ones filled up with -inf."""
+    width = max(one.shape[1] for one in several)
+    padded = [
+        functional.pad(one.double(), (0, width - one.shape[1]), value=-torch.inf)
+        for one in several
+    ]
+    return torch.cat(padded)
 
 
 def _teacher_scores(chunk: Block) -> Tensor:

@@ -1,10 +1,11 @@
 """What every objective is: embeddings and teacher scores in, one number out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from dr_lightning.objectives.block import Block
@@ -40,18 +41,16 @@ class Objective(nn.Module, ABC):
         """Whether `calibrate` must be called before the first batch."""
         return False
 
-    def calibrate(
-        self,
-        student_scores: Float[Tensor, "list slot"],
-        teacher_scores: Float[Tensor, "list slot"],
-        filled: Bool[Tensor, "list slot"],
-    ) -> None:
+    @property
+    def compares_batches(self) -> bool:
+        """Whether `calibrate` wants the batches of training, not just lists of it."""
+        return False
+
+    def calibrate(self, batches: Sequence[Block]) -> None:
         """Sets once what depends on the training lists; here nothing does.
 
         Args:
-            student_scores: Cosines in [-1, 1] of the student before training.
-            teacher_scores: Of the same slots.
-            filled: False where a slot is empty.
+            batches: Some lists, embedded by the student before training.
         """
 
     def forward(

@@ -2,10 +2,11 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import ClassVar, cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from dr_lightning.objectives.block import Block
@@ -64,15 +65,15 @@ class WeightedSum(Objective):
         """Whether a part does."""
         return any(part.needs_calibration for part in self._objectives())
 
-    def calibrate(
-        self,
-        student_scores: Float[Tensor, "list slot"],
-        teacher_scores: Float[Tensor, "list slot"],
-        filled: Bool[Tensor, "list slot"],
-    ) -> None:
+    @property
+    def compares_batches(self) -> bool:
+        """Whether a part does."""
+        return any(part.compares_batches for part in self._objectives())
+
+    def calibrate(self, batches: Sequence[Block]) -> None:
         """Calibrates each part."""
         for part in self._objectives():
-            part.calibrate(student_scores, teacher_scores, filled)
+            part.calibrate(batches)
 
     def total(self, terms: dict[str, Float[Tensor, ""]]) -> Float[Tensor, ""]:
         """Sum of the parts, each times its weight."""

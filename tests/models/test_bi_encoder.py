@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -170,7 +170,7 @@ class Lists:
         self.batches = batches
         self.required: tuple[bool, int] | None = None
 
-    def sample(self, queries: int) -> Iterator[TrainingBatch]:
+    def sample(self, queries: int, whole: bool) -> Iterator[TrainingBatch]:
         yield from self.batches
 
     def require(self, teacher_scores: bool, list_length: int) -> None:
@@ -242,9 +242,13 @@ def test_the_schedule_moves_with_each_step() -> None:
     assert rates == pytest.approx(expected)
 
 
-def test_calibration_makes_the_entropies_of_teacher_and_student_equal() -> None:
+@pytest.mark.parametrize("scope", ["list", "batch"])
+def test_calibration_makes_the_entropies_of_teacher_and_student_equal(
+    scope: Literal["list", "batch"],
+) -> None:
     module = bi_encoder()
-    module.objective = WeightedSum([ListwiseKL(teacher_temperature="match")], [1.0])
+    part = ListwiseKL(teacher_temperature="match", scope=scope)
+    module.objective = WeightedSum([part], [1.0])
     whole = batch(module)
     data = Lists([whole])
     attach(module, data)
@@ -256,7 +260,7 @@ def test_calibration_makes_the_entropies_of_teacher_and_student_equal() -> None:
             query, passage, whole.lists, whole.teacher_scores, whole.excluded
         )
     student, teacher = entropies["student_entropy"], entropies["teacher_entropy"]
-    assert 0 < student < math.log(4)
+    assert 0 < student < math.log(len(whole.passage))
     assert teacher.item() == pytest.approx(student.item(), abs=1e-6)
 
 

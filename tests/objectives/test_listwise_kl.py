@@ -1,6 +1,7 @@
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Literal
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dr_lightning.objectives import ListwiseKL
+from dr_lightning.objectives.block import Block
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -163,10 +165,16 @@ class TestMatch:
     filled = torch.rand(50, 8, generator=torch.Generator().manual_seed(3)) < 0.8
     filled[:, 0] = True
 
+    def blocks(self) -> list[Block]:
+        """Two batches; a query's score with passage j is its j-th number."""
+        lists = torch.arange(8).where(self.filled, -1)
+        teacher = self.teacher.masked_fill(~self.filled, math.nan)
+        whole = Block(self.student, torch.eye(8), lists, teacher)
+        return [whole.rows(slice(20)), whole.rows(slice(20, None))]
+
     def calibrated(self) -> ListwiseKL:
         objective = ListwiseKL(teacher_temperature="match")
-        teacher = self.teacher.masked_fill(~self.filled, math.nan)
-        objective.calibrate(self.student, teacher, self.filled)
+        objective.calibrate(self.blocks())
         return objective
 
     def test_mean_entropies_agree(self) -> None:
@@ -182,6 +190,26 @@ class TestMatch:
         temperature = self.calibrated().teacher_temperature_value.item()
         expected = mean_entropy(self.student, 0.05)
         assert mean_entropy(self.teacher, temperature) == pytest.approx(expected)
+
+    def test_batches_of_unequal_width_agree_too(self) -> None:
+        """Over the batch: 8 passages in the one, 5 in the other, unlisted ones at 0."""
+        objective = ListwiseKL(teacher_temperature="match", scope="batch")
+        first, second = self.blocks()
+        lists = second.lists.where(second.lists < 5, -1)
+        second = replace(second, query=second.query[:, :5], passage=torch.eye(5))
+        batches = [first, replace(second, lists=lists)]
+        objective.calibrate(batches)
+        found = [
+            objective.diagnostics(*(getattr(b, f.name) for f in fields(b)))
+            for b in batches
+        ]
+        teacher, student = (
+            sum(len(b.query) * one[key] for b, one in zip(batches, found, strict=True))
+            for key in ("teacher_entropy", "student_entropy")
+        )
+        assert objective.compares_batches
+        assert not ListwiseKL().compares_batches
+        assert float(teacher) == pytest.approx(float(student), rel=1e-5)
 
     def test_is_needed_once(self) -> None:
         objective = ListwiseKL(teacher_temperature="match")
@@ -207,17 +235,16 @@ class TestMatch:
 
     def test_number_is_a_setting_and_not_saved(self) -> None:
         objective = ListwiseKL(teacher_temperature=0.2)
-        objective.calibrate(self.student, self.teacher, self.filled)
+        objective.calibrate(self.blocks())
         assert objective.teacher_temperature_value.item() == pytest.approx(0.2)
         assert objective.state_dict() == {}
 
     def test_refuses_lists_that_cannot_match(self) -> None:
         """Equal teacher scores have the entropy log 8 at any temperature."""
         objective = ListwiseKL(teacher_temperature="match")
+        lists, ones = torch.arange(8).expand(50, 8), torch.ones(50, 8)
         with pytest.raises(ValueError, match=r"it stays between 2\.079 and 2\.079"):
-            objective.calibrate(
-                self.student, torch.ones(50, 8), torch.ones(50, 8, dtype=torch.bool)
-            )
+            objective.calibrate([Block(self.student, torch.eye(8), lists, ones)])
 
 
 @pytest.mark.parametrize("name", ["student_temperature", "teacher_temperature"])

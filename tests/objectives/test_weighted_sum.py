@@ -11,6 +11,7 @@ from dr_lightning.objectives import (
     Objective,
     WeightedSum,
 )
+from dr_lightning.objectives.block import Block
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -92,7 +93,8 @@ def test_calibrates_its_parts() -> None:
     )
     assert objective.needs_calibration
     scores = torch.rand(20, 5, generator=torch.Generator().manual_seed(0))
-    objective.calibrate(scores, scores, torch.ones(20, 5, dtype=torch.bool))
+    lists = torch.arange(5).expand(20, 5)
+    objective.calibrate([Block(scores, torch.eye(5), lists, scores)])
     assert not objective.needs_calibration
     (value,) = objective.state_dict().values()
     assert value.item() == pytest.approx(0.05)
