@@ -69,13 +69,30 @@ class Run:
         """Whether nothing was trained: `test` and `validate` leave no record."""
         if (self.folder / RUN_FILE).is_file():
             return False
-        with (self.folder / METRICS_FILE).open(encoding="utf-8") as lines:
+        # Another program's file may have other letters; those looked for are ASCII.
+        path = self.folder / METRICS_FILE
+        with path.open(encoding="utf-8", errors="replace") as lines:
             return "train/" not in next(lines, "train/")
 
     @property
     def evaluations(self) -> list[dict[str, Any]]:
         """Values of each evaluation in the loop, with its step."""
-        return list(self.record.get("evaluations", []))
+        return self._with_steps("evaluations")
+
+    @property
+    def timings(self) -> list[dict[str, Any]]:
+        """Seconds until each evaluation's end, and of itself, with its step."""
+        return self._with_steps("timings")
+
+    def _with_steps(self, key: str) -> list[dict[str, Any]]:
+        """The entries that have a step, of a list that may be none."""
+        found = self.record.get(key)
+        told = found if isinstance(found, list) else []
+        return [
+            one
+            for one in told
+            if isinstance(one, dict) and type(one.get("step")) is int
+        ]
 
     @property
     def ends(self) -> dict[str, int | None]:
@@ -85,9 +102,10 @@ class Run:
         no last one before the first step.
         """
         steps = [one["step"] for one in self.evaluations]
+        selected = self.record.get("selected_step")
         return {
             "base": 0 if 0 in steps else None,
-            "selected": self.record.get("selected_step"),
+            "selected": selected if type(selected) is int else None,
             "last": steps[-1] if any(steps) else None,
         }
 
@@ -95,7 +113,7 @@ class Run:
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of the data; runs of older releases have two of them."""
         if "fingerprints" in self.record:
-            return dict(self.record["fingerprints"])
+            return section(self.record, "fingerprints")
         facts = section(self.record, "facts")
         return {k: facts[k] for k in ("corpus", "train lists") if k in facts}
 
