@@ -31,6 +31,8 @@ class Judged:
         seed: Of the run; null where none was trained.
         step: Optimizer steps taken; null where that is not known.
         of_run: Whether it belongs to a run at hand.
+        counts: Whether it is averaged and tested; not what an unfinished run trained
+            while other seeds are finished.
     """
 
     file: Path
@@ -42,6 +44,7 @@ class Judged:
     seed: int | None = None
     step: int | None = None
     of_run: bool = True
+    counts: bool = True
 
     @property
     def values(self) -> Path:
@@ -105,8 +108,13 @@ def _of_run(run: Run, experiment: Experiment, base: str) -> Iterator[Judged]:
             step=step,
         )
         for checkpoint in experiment.checkpoints(run, step) or ["other"]:
-            own = base if checkpoint == "base" else experiment.name
-            yield replace(one, system=own, checkpoint=checkpoint)
+            is_base = checkpoint == "base"
+            yield replace(
+                one,
+                system=base if is_base else experiment.name,
+                checkpoint=checkpoint,
+                counts=is_base or run in experiment.compared,
+            )
 
 
 def rankings(folder: Path) -> Iterator[tuple[Path, str, int]]:
@@ -232,15 +240,12 @@ def owned(
         return replace(one, system=base, base=base)
     if one.checkpoint == "teacher":
         return replace(one, system=one.system + suffix, base=base)
-    seed = run.seed
+    one = replace(one, base=base, seed=run.seed, counts=run in experiment.compared)
     if one.system not in {"selected", "last"}:
-        system = f"{experiment.name} {one.system}"
-        return replace(one, base=base, system=system, seed=seed)
+        return replace(one, system=f"{experiment.name} {one.system}")
     return replace(
         one,
-        base=base,
         system=experiment.name,
-        checkpoint=experiment.checkpoint(one.system),
-        seed=seed,
+        checkpoint=experiment.checkpoint(run, one.system),
         step=run.ends[one.system],
     )

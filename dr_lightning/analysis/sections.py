@@ -76,7 +76,7 @@ def queries(results: Results, scores: Scores) -> Section:
         if names:
             figures.append(_changes(scores, names, collection))
         for name in names:
-            gained, lost = most_changed(scores, results.judged, files, name, collection)
+            gained, lost = most_changed(scores, results.ends, files, name, collection)
             changed.append(Changed(f"{name} on {collection}", gained, lost))
     text = (
         f"The {scores.measure} of single queries under the base and under the system "

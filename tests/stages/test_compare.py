@@ -59,6 +59,17 @@ def test_seeds_are_counted_with_their_spread(
     assert "kl selected = last 2 0.3750 ± 0.0707" in text
 
 
+def test_a_seed_that_crashed_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "a", {0: BASE, 96: END}, seed=1)
+    stopped = "stopped by RuntimeError"
+    write_run(tmp_path / "b", {0: BASE, 12: BASE}, seed=2, status=stopped)
+    text = shown(capsys, str(tmp_path))
+    assert "kl selected = last 0.4250 +0.1000 (" in text
+    assert f"kl, seed 2, is not finished ({stopped}; last evaluated at step 12)" in text
+
+
 def test_measures_are_chosen_and_the_first_compares(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
