@@ -24,9 +24,10 @@ NO_FAMILY = (
 )
 HOW_TO_READ = (
     "Difference: from the base, query by query, with the 95% bootstrap interval over "
-    "queries. Detectable: the smallest true difference that a two-sided test at 5% "
-    "finds in 80 of 100 cases, 2.80 standard errors. Queries that gained, stayed the "
-    "same and lost. Seeds: runs that are averaged; ± their standard deviation."
+    "queries, and how many they are where it is not all. Detectable: the smallest true "
+    "difference that a two-sided test at 5% finds in 80 of 100 cases, 2.80 standard "
+    "errors. Queries that gained, stayed the same and lost. Seeds: runs that are "
+    "averaged; ± their standard deviation."
 )
 
 
@@ -39,10 +40,9 @@ def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table
         collection: The collection, or `POOLED`.
     """
     own = [row for row in rows if row.collection == collection]
-    queries = max(row.queries for row in own)
     seeds = any(row.seeds > 1 for row in own)
     return Table(
-        title=f"{collection}: {queries:,} judged queries",
+        title=f"{collection}: {scores.judged(collection):,} judged queries",
         columns=[
             "system",
             *(["seeds"] if seeds else []),
@@ -77,7 +77,7 @@ def family(found: Sequence[Tested], measure: str) -> Table:
         rows=[
             [
                 str(one.claim),
-                interval(one.difference),
+                _interval(one.difference, one.judged),
                 p_value(one.p),
                 f"{p_value(one.holm)} ({one.verdict})",
                 p_value(one.t),
@@ -167,11 +167,18 @@ def _cells(row: Row, scores: Scores, seeds: bool) -> list[str]:
         row.name,
         *([str(row.seeds or "")] if seeds else []),
         told[0] + spread,
-        interval(found),
+        _interval(found, scores.judged(row.collection)),
         changes(found),
         "" if found is None else f"{found.detectable:.4f}",
         *told[1:],
     ]
+
+
+def _interval(found: Difference | None, judged: int) -> str:
+    """With the number of queries where these are not all."""
+    if found is None or found.queries == judged:
+        return interval(found)
+    return f"{interval(found)}; {found.queries:,} queries"
 
 
 def interval(found: Difference | None) -> str:

@@ -61,9 +61,10 @@ def report(
         sections.training(results, found),
         run_section.runs(results, command),
     ]
+    notes = [*results.notes, *found.notes]
     for path, write in ((out, page.html), (beside, page.markdown)):
         with artefacts.replacing(path) as file:
-            file.write_text(write(title, results.notes, told), "utf-8")
+            file.write_text(write(title, notes, told), "utf-8")
     logger.info("report: %d runs -> %s, %s", len(results.runs), out, beside)
 
 
