@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from dr_lightning.analysis.bases import bases
 from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.run import Run, section
@@ -13,6 +15,13 @@ from dr_lightning.artefacts import read_manifest
 
 EVALUATION_FILE = "metrics.json"
 VALUES = ".per_query.parquet"
+_RANKING = pl.Schema(
+    {
+        "query_id": pl.String(),
+        "passage_id": pl.List(pl.String()),
+        "score": pl.List(pl.Float32()),
+    }
+)
 ALONE = ("base", "teacher", "other")
 """Checkpoints of systems that have no other."""
 
@@ -52,6 +61,18 @@ class Judged:
         return self.file.with_name(f"{self.file.stem}{VALUES}")
 
     @property
+    def ranking(self) -> pl.LazyFrame:
+        """Passages and scores of each query; none where the file cannot be read."""
+        if not self.is_ranked:
+            return pl.LazyFrame(schema=_RANKING)
+        return pl.scan_parquet(self.file).select(_RANKING.names())
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the ranking is there and whole; its values may be without it."""
+        return set(_RANKING) <= set(columns(self.file))
+
+    @property
     def name(self) -> str:
         """The system, with the checkpoint where it has several."""
         return full_name(self.system, self.checkpoint)
@@ -66,6 +87,18 @@ class Judged:
         """Changes with corpus, queries and qrels; empty where they are not known."""
         inputs = section(self.manifest, "inputs")
         return "".join(str(inputs.get(k, "")) for k in ("qrels", "queries", "corpus"))
+
+
+def columns(path: Path) -> list[str]:
+    """Columns of a parquet file; none of one that is missing or half-written.
+
+    Args:
+        path: The file.
+    """
+    try:
+        return pl.scan_parquet(path).collect_schema().names()
+    except (OSError, pl.exceptions.PolarsError):
+        return []
 
 
 def full_name(system: str, checkpoint: str) -> str:

@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-import polars as pl
-
-from dr_lightning.analysis.judged import Judged
+from dr_lightning.analysis.judged import Judged, columns
 from dr_lightning.analysis.unequal import unequal
 
 
@@ -21,13 +19,28 @@ def readable(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     """
     kept, notes = [], []
     for one in judged:
-        try:
-            pl.scan_parquet(one.values).collect_schema()
-        except (OSError, pl.exceptions.PolarsError):
-            notes.append(f"{one.values}: missing or half-written; left out.")
-        else:
+        if columns(one.values):
             kept.append(one)
+        else:
+            notes.append(f"{one.values}: missing or half-written; left out.")
     return kept, list(dict.fromkeys(notes))
+
+
+def unranked(judged: Sequence[Judged]) -> list[str]:
+    """A line on values whose rankings cannot be read, if there are such.
+
+    Args:
+        judged: Any.
+    """
+    gone = list(dict.fromkeys(one.file for one in judged if not one.is_ranked))
+    if not gone:
+        return []
+    more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+    told = (
+        f"{gone[0]}{more}: missing or half-written. The values count; passages and "
+        "agreement with a teacher are left out."
+    )
+    return [told]
 
 
 def tell_collections_apart(
@@ -64,7 +77,7 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
     """Each ranking once: equal values are one.
 
     Where a system is the base of one evaluation and compared in another one, it stays
-    compared.
+    compared; of equal ones, one whose ranking can be read stays.
 
     Args:
         judged: Any.
@@ -83,7 +96,9 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
                 )
                 raise ValueError(msg)
     return [
-        min(several, key=lambda one: one.base == one.system)
+        several[0]
+        if len(several) == 1
+        else min(several, key=lambda one: (one.base == one.system, not one.is_ranked))
         for several in alike.values()
     ]
 

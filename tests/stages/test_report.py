@@ -158,6 +158,43 @@ def test_a_repeated_evaluation_reads_the_collection_in_the_same_way(
     assert before["search"]["init_args"] == {"memory_mb": 256, "device": None}
 
 
+@pytest.mark.parametrize("broken", [None, b"PAR1", b""], ids=["gone", "half", "empty"])
+def test_a_ranking_that_cannot_be_read_costs_its_passages_alone(
+    runs: Path, broken: bytes | None
+) -> None:
+    """Of the first seed; the other's agrees with the teacher alone."""
+    file = runs / "kl-1" / "test" / "run-1.parquet"
+    spoil(file, broken)
+    page, markdown = written(runs)
+    assert f"{file}: missing or half-written. The values count" in page
+    assert "| kl selected = last | 2 | 0.5167" in markdown
+    assert "| kl selected = last | teacher |" in markdown
+    changed = markdown.split("kl selected = last on scifact: most gained")[1]
+    before, after = changed.splitlines()[3:5]
+    assert before == "  - before: a; b"
+    assert after.strip() == "- after:"
+
+
+def test_a_teacher_whose_rankings_are_gone_has_no_agreement(runs: Path) -> None:
+    """While one of equal copies is there, nothing is missed."""
+    spoil(runs / "kl-1" / "test" / "run-2.parquet", None)
+    page, markdown = written(runs)
+    assert "missing or half-written" not in page
+    assert "| kl selected = last | teacher |" in markdown
+    spoil(runs / "kl-2" / "test" / "run-2.parquet", None)
+    page, markdown = written(runs, "--overwrite=true")
+    assert "run-2.parquet: missing or half-written. The values count" in page
+    assert "Agreement with the teacher" not in page
+    assert "| teacher | " in markdown
+
+
+def spoil(file: Path, broken: bytes | None) -> None:
+    """Takes a file away, or all that it holds."""
+    file.unlink()
+    if broken is not None:
+        file.write_bytes(broken)
+
+
 def test_queries_are_those_of_the_selected_checkpoint(tmp_path: Path) -> None:
     """The last one where none was selected; never of base and teacher."""
     kl = write_run(tmp_path / "kl", {0: BASE, 4: MSE, 8: KL}, selected=4)
