@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dr_lightning.analysis.judged import Judged, columns
-from dr_lightning.analysis.unequal import unequal
+from dr_lightning.analysis.unequal import equal, unequal
 
 
 def readable(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
@@ -71,6 +71,61 @@ def tell_collections_apart(
         for one in judged
     ]
     return named, notes
+
+
+def name_bases(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
+    """Gives bases of runs the names under which `evaluate` judged them apart.
+
+    Where runs start from unlike encoders, their bases are named after these. A sweep
+    judges each base in a folder of its own too, as `base` or `base-CELL`: under two
+    names it would be listed twice, and tested twice in a family.
+
+    Args:
+        judged: Any.
+
+    Returns:
+        The same with such names, where values say that it is the same base; and a line
+        on what is renamed.
+    """
+    apart, own = (_bases(judged, of_run) for of_run in (False, True))
+    names: dict[str, str] = {}
+    for name, several in own.items():
+        alike = [other for other, theirs in apart.items() if _is_one(several, theirs)]
+        if name == "base" or not alike:
+            continue
+        # Encoders that differ in a setting without effect have equal values.
+        called = {f"base-{one.system}" for one in judged if one.base == name}
+        names[name] = next((other for other in alike if other in called), alike[0])
+    told = ", ".join(f"{name} by {new}" for name, new in names.items())
+    return [
+        replace(
+            one,
+            system=names.get(one.system, one.system)
+            if one.checkpoint == "base"
+            else one.system,
+            base=names.get(one.base, one.base),
+        )
+        for one in judged
+    ], [f"Bases go by the names that `evaluate` gave them: {told}."] if told else []
+
+
+def _bases(judged: Sequence[Judged], of_run: bool) -> dict[str, list[Judged]]:
+    found: dict[str, list[Judged]] = defaultdict(list)
+    for one in judged:
+        if one.checkpoint == "base" and one.of_run == of_run:
+            found[one.system].append(one)
+    return found
+
+
+def _is_one(several: Sequence[Judged], others: Sequence[Judged]) -> bool:
+    """Whether values are equal wherever two bases were both judged."""
+    pairs = [
+        (one, other)
+        for one in several
+        for other in others
+        if one.collection == other.collection
+    ]
+    return bool(pairs) and all(equal(*pair) for pair in pairs)
 
 
 def once(judged: Sequence[Judged]) -> list[Judged]:

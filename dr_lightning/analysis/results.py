@@ -121,6 +121,7 @@ def load(paths: Sequence[Path | str]) -> Results:
     apart += find_evaluations(folders, found)
     judged, unread = names.readable([*of_runs(found), *apart])
     judged, collections = names.tell_collections_apart(judged)
+    judged, renamed = names.name_bases(judged)
     judged, systems = tell_systems_apart(judged)
-    notes = (*told, *unfinished(found), *unread, *collections, *systems)
+    notes = (*told, *unfinished(found), *unread, *collections, *renamed, *systems)
     return Results(tuple(found), tuple(names.once(judged)), notes)
