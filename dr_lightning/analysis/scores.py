@@ -75,6 +75,15 @@ class Scores:
             pl.col("collection").is_in(self._here(collection)), pl.col("name") == name
         )
 
+    def label(self, collection: str) -> str:
+        """A collection's name for a title, which tells that it is no test.
+
+        Args:
+            collection: A collection, or `POOLED`.
+        """
+        is_test = collection in {POOLED, *self.tests}
+        return collection if is_test else f"{collection} (validation)"
+
     def judged(self, collection: str) -> int:
         """How many queries are judged.
 

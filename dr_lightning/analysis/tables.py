@@ -30,6 +30,24 @@ HOW_TO_READ = (
     "averaged; ± their standard deviation."
 )
 
+VALIDATION = (
+    "Validation: queries of the loop, by which runs may have selected weights or "
+    "stopped. What was selected by them looks better on them than it is: a gain or a "
+    "claim there is no test."
+)
+
+
+def reading(scores: Scores, has_claims: bool) -> list[str]:
+    """How to read the tables at hand, in lines.
+
+    Args:
+        scores: What `scores` gave.
+        has_claims: Whether a family was tested.
+    """
+    has_validation = set(scores.collections) > set(scores.tests)
+    told = {HOW_TO_READ: True, VALIDATION: has_validation, NO_FAMILY: not has_claims}
+    return [text for text, is_wanted in told.items() if is_wanted]
+
 
 def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table:
     """Base, runs and teacher on a collection.
@@ -42,7 +60,9 @@ def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table
     own = [row for row in rows if row.collection == collection]
     seeds = any(row.seeds > 1 for row in own)
     return Table(
-        title=f"{collection}: {scores.judged(collection):,} judged queries",
+        title=(
+            f"{scores.label(collection)}: {scores.judged(collection):,} judged queries"
+        ),
         columns=[
             "system",
             *(["seeds"] if seeds else []),
@@ -122,7 +142,7 @@ def agreement(found: Sequence[Agreement], collection: str, measure: str) -> Tabl
 
     Args:
         found: What `agreements` gave.
-        collection: The collection.
+        collection: The collection, as titles name it.
         measure: The measure compared by.
     """
     return Table(

@@ -30,7 +30,8 @@ def test_each_collection_has_a_table_with_counts(
     write_evaluation(folder / "test", systems)
     text = shown(capsys, str(tmp_path))
     assert "scifact: 4 judged queries" in text
-    assert "dev: 4 judged queries" in text
+    assert "dev (validation): 4 judged queries" in text
+    assert "Validation: queries of the loop, by which runs may have selected" in text
     assert "base 0.3250 0.6750" in text
     # (0.2 + 0 + 0.3 - 0.1) / 4
     assert "kl selected = last 0.4250 +0.1000 (" in text
@@ -84,7 +85,9 @@ def test_one_query_has_means_and_no_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_evaluation(tmp_path, {"base": [0.1], "fitted": [0.2]})
-    assert "fitted 0.2000 0.8000" in shown(capsys, str(tmp_path))
+    text = shown(capsys, str(tmp_path))
+    assert "fitted 0.2000 0.8000" in text
+    assert "alidation" not in text
 
 
 def test_a_system_with_fewer_queries_is_told(

@@ -67,6 +67,7 @@ def test_page_and_markdown_tell_the_same(runs: Path) -> None:
     for text in (
         "Two objectives",
         "scifact: 6 judged queries",
+        "dev (validation): 6 judged queries",
         "kl selected = last > base on scifact",
         "model.optimizer.init_args.lr",
         "running or killed",
@@ -82,6 +83,20 @@ def test_page_and_markdown_tell_the_same(runs: Path) -> None:
     assert f"python -m dr_lightning fit --config {config}" in found.texts[-1] + markdown
     last = markdown.rstrip("`\n").splitlines()[-1]
     assert "'--title=Two objectives' '--family=[kl > base]' --overwrite=true" in last
+
+
+def test_what_is_shown_of_the_loop_s_queries_is_called_validation(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "runs" / "kl", {0: BASE, 4: KL})
+    page, markdown = written(tmp_path / "runs")
+    for title in (
+        "Difference from the base: dev (validation)",
+        "Change of each query: dev (validation)",
+    ):
+        assert title in page
+    assert "**kl selected = last on dev (validation): most gained**" in markdown
+    assert "a gain or a claim there is no test" in markdown
 
 
 def test_the_page_stands_alone(runs: Path) -> None:
