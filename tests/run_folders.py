@@ -45,8 +45,9 @@ def write_run(
     name: str = "kl",
     selected: int | None = None,
     rate: float = 1e-5,
+    status: str = "finished",
 ) -> Path:
-    """A finished run with the collection dev.
+    """A run with the collection dev.
 
     Args:
         folder: The run's.
@@ -55,6 +56,7 @@ def write_run(
         name: The logger's.
         selected: The selected step; null = the last.
         rate: Of learning.
+        status: How it ended.
     """
     steps = list(by_step)
     for step, values in by_step.items():
@@ -71,7 +73,7 @@ def write_run(
     ]
     write_record(
         folder,
-        status="finished",
+        status=status,
         seconds=60.0,
         seeds={"seed_everything": seed},
         selected_step=steps[-1] if selected is None else selected,

@@ -103,8 +103,7 @@ def taus(student: Judged, teacher: Judged) -> pl.DataFrame:
 
 
 def _scored(one: Judged) -> pl.LazyFrame:
-    scored = pl.scan_parquet(one.file).select("query_id", "passage_id", "score")
-    return scored.explode("passage_id", "score")
+    return one.ranking.explode("passage_id", "score")
 
 
 def _tau(one: Sequence[float], other: Sequence[float]) -> float:

@@ -147,8 +147,8 @@ def _found(
     own = [one for one in judged if (one.name, one.collection) == (name, collection)]
     wanted = pl.col("query_id").is_in(list(queries))
     lists = (
-        pl.scan_parquet(own[0].file)
-        .filter(wanted)
+        own[0]
+        .ranking.filter(wanted)
         .select("query_id", pl.col("passage_id").list.head(PASSAGES))
         .collect()
     )

@@ -29,6 +29,11 @@ class Experiment:
     name: str
     runs: tuple[Run, ...]
 
+    @property
+    def compared(self) -> tuple[Run, ...]:
+        """Runs that are averaged and tested: the finished ones, all if none is."""
+        return tuple(run for run in self.runs if run.is_finished) or self.runs
+
     def checkpoints(self, run: Run, step: int) -> list[str]:
         """What a run's weights after some steps are; several, none, or one of them.
 
@@ -37,17 +42,20 @@ class Experiment:
             step: Optimizer steps taken.
         """
         found = [name for name, end in run.ends.items() if end == step]
-        return list(dict.fromkeys(map(self.checkpoint, found)))
+        return list(dict.fromkeys(self.checkpoint(run, name) for name in found))
 
-    def checkpoint(self, name: str) -> str:
+    def checkpoint(self, run: Run, name: str) -> str:
         """The name of a checkpoint; selected and last are one if all runs say so.
 
-        Runs that have not been evaluated after a step say nothing.
+        Runs that are not compared, or not evaluated after a step, say nothing.
 
         Args:
+            run: One of the runs; a checkpoint of one that is left out keeps its name.
             name: "base", "selected" or "last".
         """
-        ends = [run.ends for run in self.runs if run.ends["last"] is not None]
+        if run not in self.compared:
+            return name
+        ends = [run.ends for run in self.compared if run.ends["last"] is not None]
         is_one = bool(ends) and all(one["selected"] == one["last"] for one in ends)
         return BOTH if is_one and name in {"selected", "last"} else name
 
@@ -57,7 +65,8 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
     Runs of one name are kept apart, and named with their folder, if their settings
     differ in more than seed, logger and folders of paths, if their data differ, or if
-    a seed repeats. Of a run without a record the settings alone count.
+    a seed repeats; an unfinished run is kept apart from a finished one of its seed. Of
+    a run without a record the settings alone count.
 
     Args:
         runs: In any order.
@@ -94,10 +103,42 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
         alike[_identity(run, runs)].append(run)
     groups = []
     for group in alike.values():
+        done = {run.seed for run in group if run.is_finished}
+        # It was started anew, and what came of that stands for the seed.
+        given_up = [one for one in group if one.seed in done and not one.is_finished]
+        group = [run for run in group if run not in given_up]
         seeds = {run.seed for run in group}
         repeats = len(group) > 1 and (len(seeds) < len(group) or None in seeds)
         groups += [[run] for run in group] if repeats else [group]
+        groups += [[run] for run in given_up]
     return groups
+
+
+def unfinished(found: Sequence[Experiment]) -> list[str]:
+    """A line on each run that crashed, was killed, or goes on.
+
+    Args:
+        found: What `experiments` gave.
+    """
+    return [
+        _unfinished(one, run)
+        for one in found
+        for run in one.runs
+        if not run.is_finished
+    ]
+
+
+def _unfinished(one: Experiment, run: Run) -> str:
+    seed = "" if run.seed is None else f", seed {run.seed},"
+    last = max((step for step in run.ends.values() if step is not None), default=None)
+    came = "" if last is None else f"; last evaluated at step {last:,}"
+    if run not in one.compared:
+        means = "It is left out of averages and tests, for other seeds are finished."
+    elif last is None:
+        means = "It has no values to compare."
+    else:
+        means = "Its values are those of weights on the way."
+    return f"{one.name}{seed} is not finished ({run.status}{came}). {means}"
 
 
 def _identity(run: Run, others: Sequence[Run]) -> tuple[str, str]:

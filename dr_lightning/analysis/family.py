@@ -53,6 +53,7 @@ class Tested:
         p: Of the randomisation test of new - base - offset.
         holm: The same, adjusted for the family.
         t: p of the t test, unadjusted, to compare with `p`.
+        judged: Judged queries there; the difference may be over fewer.
     """
 
     claim: Claim
@@ -60,6 +61,7 @@ class Tested:
     p: float
     holm: float
     t: float
+    judged: int
 
     @property
     def verdict(self) -> str:
@@ -105,7 +107,8 @@ def assess(scores: Scores, family: Sequence[str]) -> list[Tested]:
     p = [randomisation(one) for one in tested]
     t = [t_test(one) for one in tested]
     described = map(describe, pairs)
-    return list(map(Tested, claims, described, p, holm(p), t))
+    judged = [scores.judged(claim.collection) for claim in claims]
+    return list(map(Tested, claims, described, p, holm(p), t, judged))
 
 
 def _read(text: str, scores: Scores) -> Claim:

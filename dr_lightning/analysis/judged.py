@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from dr_lightning.analysis.bases import bases
 from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.run import Run, section
@@ -13,6 +15,13 @@ from dr_lightning.artefacts import read_manifest
 
 EVALUATION_FILE = "metrics.json"
 VALUES = ".per_query.parquet"
+_RANKING = pl.Schema(
+    {
+        "query_id": pl.String(),
+        "passage_id": pl.List(pl.String()),
+        "score": pl.List(pl.Float32()),
+    }
+)
 ALONE = ("base", "teacher", "other")
 """Checkpoints of systems that have no other."""
 
@@ -31,6 +40,8 @@ class Judged:
         seed: Of the run; null where none was trained.
         step: Optimizer steps taken; null where that is not known.
         of_run: Whether it belongs to a run at hand.
+        counts: Whether it is averaged and tested; not what an unfinished run trained
+            while other seeds are finished.
     """
 
     file: Path
@@ -42,11 +53,24 @@ class Judged:
     seed: int | None = None
     step: int | None = None
     of_run: bool = True
+    counts: bool = True
 
     @property
     def values(self) -> Path:
         """The measures of each query."""
         return self.file.with_name(f"{self.file.stem}{VALUES}")
+
+    @property
+    def ranking(self) -> pl.LazyFrame:
+        """Passages and scores of each query; none where the file cannot be read."""
+        if not self.is_ranked:
+            return pl.LazyFrame(schema=_RANKING)
+        return pl.scan_parquet(self.file).select(_RANKING.names())
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the ranking is there and whole; its values may be without it."""
+        return set(_RANKING) <= set(columns(self.file))
 
     @property
     def name(self) -> str:
@@ -63,6 +87,18 @@ class Judged:
         """Changes with corpus, queries and qrels; empty where they are not known."""
         inputs = section(self.manifest, "inputs")
         return "".join(str(inputs.get(k, "")) for k in ("qrels", "queries", "corpus"))
+
+
+def columns(path: Path) -> list[str]:
+    """Columns of a parquet file; none of one that is missing or half-written.
+
+    Args:
+        path: The file.
+    """
+    try:
+        return pl.scan_parquet(path).collect_schema().names()
+    except (OSError, pl.exceptions.PolarsError):
+        return []
 
 
 def full_name(system: str, checkpoint: str) -> str:
@@ -105,8 +141,13 @@ def _of_run(run: Run, experiment: Experiment, base: str) -> Iterator[Judged]:
             step=step,
         )
         for checkpoint in experiment.checkpoints(run, step) or ["other"]:
-            own = base if checkpoint == "base" else experiment.name
-            yield replace(one, system=own, checkpoint=checkpoint)
+            is_base = checkpoint == "base"
+            yield replace(
+                one,
+                system=base if is_base else experiment.name,
+                checkpoint=checkpoint,
+                counts=is_base or run in experiment.compared,
+            )
 
 
 def rankings(folder: Path) -> Iterator[tuple[Path, str, int]]:
@@ -232,15 +273,12 @@ def owned(
         return replace(one, system=base, base=base)
     if one.checkpoint == "teacher":
         return replace(one, system=one.system + suffix, base=base)
-    seed = run.seed
+    one = replace(one, base=base, seed=run.seed, counts=run in experiment.compared)
     if one.system not in {"selected", "last"}:
-        system = f"{experiment.name} {one.system}"
-        return replace(one, base=base, system=system, seed=seed)
+        return replace(one, system=f"{experiment.name} {one.system}")
     return replace(
         one,
-        base=base,
         system=experiment.name,
-        checkpoint=experiment.checkpoint(one.system),
-        seed=seed,
+        checkpoint=experiment.checkpoint(run, one.system),
         step=run.ends[one.system],
     )

@@ -4,10 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-import polars as pl
-
-from dr_lightning.analysis.judged import Judged
-from dr_lightning.analysis.unequal import unequal
+from dr_lightning.analysis.judged import Judged, columns
+from dr_lightning.analysis.unequal import equal, unequal
 
 
 def readable(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
@@ -21,13 +19,28 @@ def readable(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     """
     kept, notes = [], []
     for one in judged:
-        try:
-            pl.scan_parquet(one.values).collect_schema()
-        except (OSError, pl.exceptions.PolarsError):
-            notes.append(f"{one.values}: missing or half-written; left out.")
-        else:
+        if columns(one.values):
             kept.append(one)
+        else:
+            notes.append(f"{one.values}: missing or half-written; left out.")
     return kept, list(dict.fromkeys(notes))
+
+
+def unranked(judged: Sequence[Judged]) -> list[str]:
+    """A line on values whose rankings cannot be read, if there are such.
+
+    Args:
+        judged: Any.
+    """
+    gone = list(dict.fromkeys(one.file for one in judged if not one.is_ranked))
+    if not gone:
+        return []
+    more = f" and {len(gone) - 1:,} more" if len(gone) > 1 else ""
+    told = (
+        f"{gone[0]}{more}: missing or half-written. The values count; passages and "
+        "agreement with a teacher are left out."
+    )
+    return [told]
 
 
 def tell_collections_apart(
@@ -60,11 +73,66 @@ def tell_collections_apart(
     return named, notes
 
 
+def name_bases(judged: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
+    """Gives bases of runs the names under which `evaluate` judged them apart.
+
+    Where runs start from unlike encoders, their bases are named after these. A sweep
+    judges each base in a folder of its own too, as `base` or `base-CELL`: under two
+    names it would be listed twice, and tested twice in a family.
+
+    Args:
+        judged: Any.
+
+    Returns:
+        The same with such names, where values say that it is the same base; and a line
+        on what is renamed.
+    """
+    apart, own = (_bases(judged, of_run) for of_run in (False, True))
+    names: dict[str, str] = {}
+    for name, several in own.items():
+        alike = [other for other, theirs in apart.items() if _is_one(several, theirs)]
+        if name == "base" or not alike:
+            continue
+        # Encoders that differ in a setting without effect have equal values.
+        called = {f"base-{one.system}" for one in judged if one.base == name}
+        names[name] = next((other for other in alike if other in called), alike[0])
+    told = ", ".join(f"{name} by {new}" for name, new in names.items())
+    return [
+        replace(
+            one,
+            system=names.get(one.system, one.system)
+            if one.checkpoint == "base"
+            else one.system,
+            base=names.get(one.base, one.base),
+        )
+        for one in judged
+    ], [f"Bases go by the names that `evaluate` gave them: {told}."] if told else []
+
+
+def _bases(judged: Sequence[Judged], of_run: bool) -> dict[str, list[Judged]]:
+    found: dict[str, list[Judged]] = defaultdict(list)
+    for one in judged:
+        if one.checkpoint == "base" and one.of_run == of_run:
+            found[one.system].append(one)
+    return found
+
+
+def _is_one(several: Sequence[Judged], others: Sequence[Judged]) -> bool:
+    """Whether values are equal wherever two bases were both judged."""
+    pairs = [
+        (one, other)
+        for one in several
+        for other in others
+        if one.collection == other.collection
+    ]
+    return bool(pairs) and all(equal(*pair) for pair in pairs)
+
+
 def once(judged: Sequence[Judged]) -> list[Judged]:
     """Each ranking once: equal values are one.
 
     Where a system is the base of one evaluation and compared in another one, it stays
-    compared.
+    compared; of equal ones, one whose ranking can be read stays.
 
     Args:
         judged: Any.
@@ -83,7 +151,9 @@ def once(judged: Sequence[Judged]) -> list[Judged]:
                 )
                 raise ValueError(msg)
     return [
-        min(several, key=lambda one: one.base == one.system)
+        several[0]
+        if len(several) == 1
+        else min(several, key=lambda one: (one.base == one.system, not one.is_ranked))
         for several in alike.values()
     ]
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import polars as pl
 
 from dr_lightning.analysis import names, values
-from dr_lightning.analysis.experiments import Experiment, experiments
+from dr_lightning.analysis.experiments import (
+    Experiment,
+    experiments,
+    unfinished,
+)
 from dr_lightning.analysis.judged import Judged, find_evaluations, of_runs
 from dr_lightning.analysis.run import Run, is_run, walk
 from dr_lightning.analysis.steps import logged
@@ -46,11 +50,11 @@ class Results:
 
     @property
     def ends(self) -> list[Judged]:
-        """Rankings that are compared: those of no step on the way."""
+        """Rankings that are compared: not of a step on the way or a run left out."""
         return [
             one
             for one in self.judged
-            if one.kind == "test" or one.checkpoint != "other"
+            if one.counts and (one.kind == "test" or one.checkpoint != "other")
         ]
 
     @property
@@ -98,22 +102,26 @@ def load(paths: Sequence[Path | str]) -> Results:
             evaluations give one system two values.
     """
     folders: dict[Path, set[str]] = {}
+    runs: list[Run] = []
     for path in map(Path, paths):
         below = dict(walk(path))
-        if not any(map(is_run, below.values())) and not find_evaluations(below, []):
+        here = [Run(folder) for folder, files in below.items() if is_run(folder, files)]
+        if not here and not find_evaluations(below, []):
             msg = (
-                f"{path}: has no run and no evaluation. Give folders with the run.json "
-                "or metrics.csv of `fit`, or the metrics.json of `evaluate --out`."
+                f"{path}: has no run and no evaluation. Give folders with the "
+                "run.json, metrics.csv or config.yaml of `fit`, or the metrics.json "
+                "of `evaluate --out`."
             )
             raise ValueError(msg)
         known = {folder.resolve() for folder in folders}
+        runs += [run for run in here if run.folder.resolve() not in known]
         folders |= {f: files for f, files in below.items() if f.resolve() not in known}
-    runs = [Run(folder) for folder, files in folders.items() if is_run(files)]
     found, told = experiments([run for run in runs if not run.only_judged])
     apart = of_verbs([run for run in runs if run.only_judged], found)
     apart += find_evaluations(folders, found)
     judged, unread = names.readable([*of_runs(found), *apart])
     judged, collections = names.tell_collections_apart(judged)
+    judged, renamed = names.name_bases(judged)
     judged, systems = tell_systems_apart(judged)
-    notes = (*told, *unread, *collections, *systems)
+    notes = (*told, *unfinished(found), *unread, *collections, *renamed, *systems)
     return Results(tuple(found), tuple(names.once(judged)), notes)

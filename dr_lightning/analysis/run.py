@@ -13,6 +13,7 @@ import yaml
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.csv"
 CONFIG_FILE = "config.yaml"
+_OF_OTHER_VERBS = {"verbose", "return_predictions"}
 #: Folders of a run in which no other run and no evaluation lies.
 _LEAVES = frozenset({"checkpoints", "model", "retrieval"})
 
@@ -22,7 +23,7 @@ class Run:
     """What `fit` left in a folder; whatever is missing is empty or None.
 
     Args:
-        folder: Has `run.json` or `metrics.csv`.
+        folder: Has `run.json` or `metrics.csv`, or the config of `fit`.
     """
 
     folder: Path
@@ -36,6 +37,15 @@ class Run:
     def config(self) -> dict[str, Any]:
         """The settings that repeat the run."""
         return _mapping(self.folder / CONFIG_FILE, yaml.safe_load)
+
+    @property
+    def is_of_fit(self) -> bool:
+        """Whether the config is one that `fit` writes, before it trains.
+
+        `validate`, `test` and `predict` write theirs with an option that `fit` lacks.
+        """
+        parts = (section(self.config, name) for name in ("trainer", "model"))
+        return all(parts) and not self.config.keys() & _OF_OTHER_VERBS
 
     @property
     def experiment(self) -> str:
@@ -65,17 +75,39 @@ class Run:
         return "running or killed" if status == "running" else status
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it came to its end; early stopping is one too."""
+        return self.status == "finished"
+
+    @property
     def only_judged(self) -> bool:
         """Whether nothing was trained: `test` and `validate` leave no record."""
-        if (self.folder / RUN_FILE).is_file():
+        path = self.folder / METRICS_FILE
+        if (self.folder / RUN_FILE).is_file() or not path.is_file():
             return False
-        with (self.folder / METRICS_FILE).open(encoding="utf-8") as lines:
+        # Another program's file may have other letters; those looked for are ASCII.
+        with path.open(encoding="utf-8", errors="replace") as lines:
             return "train/" not in next(lines, "train/")
 
     @property
     def evaluations(self) -> list[dict[str, Any]]:
         """Values of each evaluation in the loop, with its step."""
-        return list(self.record.get("evaluations", []))
+        return self._with_steps("evaluations")
+
+    @property
+    def timings(self) -> list[dict[str, Any]]:
+        """Seconds until each evaluation's end, and of itself, with its step."""
+        return self._with_steps("timings")
+
+    def _with_steps(self, key: str) -> list[dict[str, Any]]:
+        """The entries that have a step, of a list that may be none."""
+        found = self.record.get(key)
+        told = found if isinstance(found, list) else []
+        return [
+            one
+            for one in told
+            if isinstance(one, dict) and type(one.get("step")) is int
+        ]
 
     @property
     def ends(self) -> dict[str, int | None]:
@@ -85,9 +117,10 @@ class Run:
         no last one before the first step.
         """
         steps = [one["step"] for one in self.evaluations]
+        selected = self.record.get("selected_step")
         return {
             "base": 0 if 0 in steps else None,
-            "selected": self.record.get("selected_step"),
+            "selected": selected if type(selected) is int else None,
             "last": steps[-1] if any(steps) else None,
         }
 
@@ -95,7 +128,7 @@ class Run:
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of the data; runs of older releases have two of them."""
         if "fingerprints" in self.record:
-            return dict(self.record["fingerprints"])
+            return section(self.record, "fingerprints")
         facts = section(self.record, "facts")
         return {k: facts[k] for k in ("corpus", "train lists") if k in facts}
 
@@ -128,12 +161,18 @@ def _mapping(path: Path, load: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def is_run(files: Collection[str]) -> bool:
-    """Whether a folder with such files is a run's.
+def is_run(folder: Path, files: Collection[str]) -> bool:
+    """Whether a folder is a run's; of one that died early there is but the config.
 
     Args:
-        files: Their names.
+        folder: The folder.
+        files: Names of its files.
     """
+    # A config is read only where nothing else tells: YAML is slow.
+    return _has_logged(files) or (CONFIG_FILE in files and Run(folder).is_of_fit)
+
+
+def _has_logged(files: Collection[str]) -> bool:
     return RUN_FILE in files or METRICS_FILE in files
 
 
@@ -150,6 +189,6 @@ def walk(path: Path) -> Iterator[tuple[Path, set[str]]]:
         msg = f"{path}: no such folder. Give folders that `fit` or `evaluate` wrote."
         raise ValueError(msg)
     for name, folders, files in os.walk(path):
-        leaves = _LEAVES if is_run(files) else frozenset()
+        leaves = _LEAVES if _has_logged(files) else frozenset()
         folders[:] = sorted(f for f in folders if f not in leaves and f[0] != ".")
         yield Path(name), set(files)

@@ -3,10 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from dr_lightning.analysis.judged import ALONE, Judged
+from dr_lightning.analysis.query_sets import (
+    judged_queries,
+    lacking,
+    shared_by_seeds,
+)
 from dr_lightning.analysis.results import Results
 from dr_lightning.analysis.significance import Differences, paired
 
@@ -26,12 +32,16 @@ class Scores:
         seeds: collection, name, seeds (runs that were averaged), and spread (standard
             deviation over them of the first measure's mean; null for one, or where it
             was not measured).
+        queries: Judged queries of each collection, whichever system has them.
+        notes: What a reader must know: systems that lack some of these queries.
     """
 
     table: pl.DataFrame
     measures: tuple[str, ...]
     bases: Mapping[tuple[str, str], str]
     seeds: pl.DataFrame
+    queries: Mapping[str, int]
+    notes: tuple[str, ...]
 
     @property
     def measure(self) -> str:
@@ -65,6 +75,23 @@ class Scores:
             pl.col("collection").is_in(self._here(collection)), pl.col("name") == name
         )
 
+    def label(self, collection: str) -> str:
+        """A collection's name for a title, which tells that it is no test.
+
+        Args:
+            collection: A collection, or `POOLED`.
+        """
+        is_test = collection in {POOLED, *self.tests}
+        return collection if is_test else f"{collection} (validation)"
+
+    def judged(self, collection: str) -> int:
+        """How many queries are judged.
+
+        Args:
+            collection: A collection, or `POOLED`.
+        """
+        return sum(self.queries.get(one, 0) for one in self._here(collection))
+
     def base(self, name: str, collection: str) -> str | None:
         """The system that one is compared with; null where there is none, or several.
 
@@ -93,15 +120,15 @@ class Scores:
 
 
 def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
-    """Averages the values of each query over seeds.
+    """Averages the values of each query over seeds, of those that all seeds have.
 
     Args:
         results: What `load` gave.
         measures: Measures to keep, the first to compare by; null = all there are.
 
     Raises:
-        ValueError: If nothing is judged, a value is no number, a measure is not there,
-            or a system of `evaluate` has the name of a run's.
+        ValueError: If nothing is judged, a value is no number, a query has two values,
+            a measure is not there, or a system of `evaluate` has the name of a run's.
     """
     table = _measured(results)
     there = table["measure"].unique(maintain_order=True).to_list()
@@ -113,8 +140,9 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
     keys = ["kind", "collection", "name", "checkpoint", "query_id"]
     # Bases first, teachers last, as a bound.
     is_base, is_teacher = (pl.col("checkpoint") == end for end in ("base", "teacher"))
+    shared = shared_by_seeds(table)
     averaged = (
-        table.group_by(*keys, "measure", maintain_order=True)
+        shared.group_by(*keys, "measure", maintain_order=True)
         .agg(pl.col("value").mean())
         .pivot("measure", index=keys, values="value", maintain_order=True)
         .select(*keys, *kept)
@@ -128,13 +156,20 @@ def scores(results: Results, measures: Sequence[str] | None = None) -> Scores:
     )
     trained = pl.col("checkpoint") != "base"  # runs of all seeds start from one
     seeds = (
-        table.with_columns(seed=pl.when(trained).then("seed"))
+        shared.with_columns(seed=pl.when(trained).then("seed"))
         .group_by(*_SYSTEM, "seed", maintain_order=True)
         .agg(pl.col("value").filter(pl.col("measure") == kept[0]).mean())
         .group_by(_SYSTEM, maintain_order=True)
         .agg(seeds=pl.col("seed").count(), spread=pl.col("value").std())
     )
-    return Scores(averaged, kept, _bases(results.ends), seeds)
+    return Scores(
+        table=averaged,
+        measures=kept,
+        bases=_bases(results.ends),
+        seeds=seeds,
+        queries=judged_queries(table, kept[0]),
+        notes=tuple(lacking(table, shared, kept[0])),
+    )
 
 
 def _measured(results: Results) -> pl.DataFrame:
@@ -155,6 +190,7 @@ def _measured(results: Results) -> pl.DataFrame:
         )
         raise ValueError(msg)
     _refuse_shared_names(table)
+    _refuse_repeated(table, results.ends)
     return table
 
 
@@ -177,16 +213,38 @@ def _refuse_infinite(table: pl.DataFrame, judged: Sequence[Judged]) -> None:
     if odd.is_empty():
         return
     row = odd.row(0, named=True)
-    here = (row["name"], row["collection"], row["seed"])
-    file = next(
-        one.values for one in judged if (one.name, one.collection, one.seed) == here
-    )
     msg = (
-        f"{file}: {row['measure']} of query {row['query_id']!r} under {row['name']} on "
-        f"{row['collection']} is {row['value']}, but values must be finite. Judge it "
+        f"{_place(row, judged)} is {row['value']}, but values must be finite. Judge it "
         "again, leave the folder out, or choose other measures."
     )
     raise ValueError(msg)
+
+
+def _refuse_repeated(table: pl.DataFrame, judged: Sequence[Judged]) -> None:
+    """Averaged, two values of a query would look like one."""
+    keys = table.select(*_SYSTEM, "seed", "step", "measure", "query_id")
+    repeated = table.filter(keys.is_duplicated())
+    if repeated.is_empty():
+        return
+    msg = (
+        f"{_place(repeated.row(0, named=True), judged)} stands there several times, "
+        "and only one value can be compared. Judge it again, or leave the folder out."
+    )
+    raise ValueError(msg)
+
+
+def _place(row: Mapping[str, Any], judged: Sequence[Judged]) -> str:
+    """The file of a value, and what it is of."""
+    here = tuple(row[key] for key in ("name", "collection", "seed", "step"))
+    file = next(
+        one.values
+        for one in judged
+        if (one.name, one.collection, one.seed, one.step) == here
+    )
+    return (
+        f"{file}: {row['measure']} of query {row['query_id']!r} under {row['name']} on "
+        f"{row['collection']}"
+    )
 
 
 def _bases(judged: Sequence[Judged]) -> dict[tuple[str, str], str]:

@@ -34,7 +34,7 @@ def effectiveness(scores: Scores, claims: Sequence[Tested]) -> Section:
         blocks.append(tables.family(claims, scores.measure))
     return Section(
         title="Is it better?",
-        text=tables.HOW_TO_READ + ("" if claims else f" {tables.NO_FAMILY}"),
+        text=" ".join(tables.reading(scores, has_claims=bool(claims))),
         blocks=blocks,
     )
 
@@ -50,7 +50,7 @@ def _intervals(rows: Sequence[Row], collection: str, scores: Scores) -> list[Fig
     frame = pl.DataFrame([{"name": name, **d._asdict()} for name, d in own]).select(
         "name", "mean", "low", "high"
     )
-    title = f"Difference from the base: {collection}"
+    title = f"Difference from the base: {scores.label(collection)}"
     return [
         Figure(
             "Dot: mean over the queries. Line: 95% bootstrap interval. Right of the "
@@ -76,8 +76,9 @@ def queries(results: Results, scores: Scores) -> Section:
         if names:
             figures.append(_changes(scores, names, collection))
         for name in names:
-            gained, lost = most_changed(scores, results.judged, files, name, collection)
-            changed.append(Changed(f"{name} on {collection}", gained, lost))
+            gained, lost = most_changed(scores, results.ends, files, name, collection)
+            title = f"{name} on {scores.label(collection)}"
+            changed.append(Changed(title, gained, lost))
     text = (
         f"The {scores.measure} of single queries under the base and under the system "
         "(mean over its seeds), with the first passages of both (of the first seed); "
@@ -100,7 +101,10 @@ def _changes(scores: Scores, names: Sequence[str], collection: str) -> Figure:
         "Queries from most gained to most lost. Equal areas above and below the dashed "
         "line are no gain in the mean; steep ends say that a few queries make it.",
         lambda width: plots.changes(
-            frame, f"Change of each query: {collection}", scores.measure, width
+            frame,
+            f"Change of each query: {scores.label(collection)}",
+            scores.measure,
+            width,
         ),
     )
 
@@ -126,7 +130,7 @@ def groups(results: Results, scores: Scores) -> Section:
                 name: grouped(scores, name, collection, group)
                 for name in compared(scores, collection)
             }
-            heading = f"By {title}: {collection}"
+            heading = f"By {title}: {scores.label(collection)}"
             blocks.append(tables.groups(own, heading, scores.measure))
             blocks += _grouped(own, heading, scores.measure, title)
     return Section(
@@ -170,11 +174,12 @@ def agreement(results: Results, scores: Scores) -> Section:
     for collection in scores.collections:
         own = agreements(scores, results.ends, collection)
         if own:
-            blocks.append(tables.agreement(own, collection, scores.measure))
+            label = scores.label(collection)
+            blocks.append(tables.agreement(own, label, scores.measure))
             frame = pl.DataFrame(
                 [{"name": one.name, "x": one.tau, "y": one.value} for one in own]
             )
-            blocks.append(_scatter(frame, collection, scores.measure))
+            blocks.append(_scatter(frame, label, scores.measure))
     return Section(
         title="Does the student agree with the teacher?",
         blocks=blocks,

@@ -48,7 +48,8 @@ def training_plots(keys: Sequence[str], measure: str) -> list[Plot]:
             "Loss",
             "objective",
             "Of a batch (train) and of all dev lists (val). A dev loss that rises "
-            "while the train loss falls is overfitting.",
+            "while the train loss falls is overfitting. Heights compare only within "
+            "one objective: of runs with different ones compare the shapes.",
             _there(keys, _LOSSES.__contains__),
         ),
     ]

@@ -44,6 +44,11 @@ class Difference(NamedTuple):
     same: int
     lost: int
 
+    @property
+    def queries(self) -> int:
+        """How many were paired."""
+        return self.gained + self.same + self.lost
+
 
 def paired(base: pl.DataFrame, new: pl.DataFrame, measure: str) -> Differences:
     """Differences of the queries that both systems have.

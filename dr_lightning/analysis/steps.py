@@ -43,16 +43,20 @@ def _evaluated(run: Run) -> pl.LazyFrame:
         {"step": one["step"], "key": key, "value": value}
         for one in run.evaluations
         for key, value in one.items()
-        if key.startswith("val/")
+        if key.startswith("val/") and _is_number(value)
     ]
     return pl.LazyFrame(rows, schema=LOGGED)
 
 
 def _timed(run: Run) -> pl.LazyFrame:
     """Optimizer steps a minute between evaluations, without the evaluations' time."""
-    timings = run.record.get("timings", [])
+    told = [
+        one
+        for one in run.timings
+        if all(_is_number(one.get(key)) for key in ("seconds", "evaluation_seconds"))
+    ]
     rows = []
-    for before, after in pairwise(timings):
+    for before, after in pairwise(told):
         seconds = after["seconds"] - before["seconds"] - after["evaluation_seconds"]
         taken = after["step"] - before["step"]
         if seconds > 0 and taken > 0:
@@ -63,9 +67,18 @@ def _timed(run: Run) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=LOGGED)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _csv(path: Path) -> pl.LazyFrame:
     """Lightning logs steps from 0, but what is known after the last one as it is."""
-    frame = pl.scan_csv(path, infer_schema=False, truncate_ragged_lines=True)
+    frame = pl.scan_csv(
+        path,
+        infer_schema=False,
+        truncate_ragged_lines=True,
+        encoding="utf8-lossy",  # of a name in another encoding the rest is enough
+    )
     names = frame.collect_schema().names()
     if "step" not in names:
         return pl.LazyFrame(schema=LOGGED)

@@ -13,7 +13,7 @@ _MEANS = re.compile(r"\||<(?=[a-zA-Z/!?])")
 
 LONGEST_WORD = 20
 NARROW = 120
-_CELLS = {" / ": "/", " (": "\n(", " > ": "\n> ", " ± ": "\n± "}
+_CELLS = {" / ": "/", " (": "\n(", " > ": "\n> ", " ± ": "\n± ", "; ": "\n"}
 _INTERVALS = {" to ": " to\n"}
 _HEADS = {" / ": "/\n", " (": "\n(", " in ": "\nin "}
 

@@ -24,10 +24,29 @@ NO_FAMILY = (
 )
 HOW_TO_READ = (
     "Difference: from the base, query by query, with the 95% bootstrap interval over "
-    "queries. Detectable: the smallest true difference that a two-sided test at 5% "
-    "finds in 80 of 100 cases, 2.80 standard errors. Queries that gained, stayed the "
-    "same and lost. Seeds: runs that are averaged; ± their standard deviation."
+    "queries, and how many they are where it is not all. Detectable: the smallest true "
+    "difference that a two-sided test at 5% finds in 80 of 100 cases, 2.80 standard "
+    "errors. Queries that gained, stayed the same and lost. Seeds: runs that are "
+    "averaged; ± their standard deviation."
 )
+
+VALIDATION = (
+    "Validation: queries of the loop, by which runs may have selected weights or "
+    "stopped. What was selected by them looks better on them than it is: a gain or a "
+    "claim there is no test."
+)
+
+
+def reading(scores: Scores, has_claims: bool) -> list[str]:
+    """How to read the tables at hand, in lines.
+
+    Args:
+        scores: What `scores` gave.
+        has_claims: Whether a family was tested.
+    """
+    has_validation = set(scores.collections) > set(scores.tests)
+    told = {HOW_TO_READ: True, VALIDATION: has_validation, NO_FAMILY: not has_claims}
+    return [text for text, is_wanted in told.items() if is_wanted]
 
 
 def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table:
@@ -39,10 +58,11 @@ def effectiveness(scores: Scores, rows: Sequence[Row], collection: str) -> Table
         collection: The collection, or `POOLED`.
     """
     own = [row for row in rows if row.collection == collection]
-    queries = max(row.queries for row in own)
     seeds = any(row.seeds > 1 for row in own)
     return Table(
-        title=f"{collection}: {queries:,} judged queries",
+        title=(
+            f"{scores.label(collection)}: {scores.judged(collection):,} judged queries"
+        ),
         columns=[
             "system",
             *(["seeds"] if seeds else []),
@@ -77,7 +97,7 @@ def family(found: Sequence[Tested], measure: str) -> Table:
         rows=[
             [
                 str(one.claim),
-                interval(one.difference),
+                _interval(one.difference, one.judged),
                 p_value(one.p),
                 f"{p_value(one.holm)} ({one.verdict})",
                 p_value(one.t),
@@ -122,7 +142,7 @@ def agreement(found: Sequence[Agreement], collection: str, measure: str) -> Tabl
 
     Args:
         found: What `agreements` gave.
-        collection: The collection.
+        collection: The collection, as titles name it.
         measure: The measure compared by.
     """
     return Table(
@@ -167,11 +187,18 @@ def _cells(row: Row, scores: Scores, seeds: bool) -> list[str]:
         row.name,
         *([str(row.seeds or "")] if seeds else []),
         told[0] + spread,
-        interval(found),
+        _interval(found, scores.judged(row.collection)),
         changes(found),
         "" if found is None else f"{found.detectable:.4f}",
         *told[1:],
     ]
+
+
+def _interval(found: Difference | None, judged: int) -> str:
+    """With the number of queries where these are not all."""
+    if found is None or found.queries == judged:
+        return interval(found)
+    return f"{interval(found)}; {found.queries:,} queries"
 
 
 def interval(found: Difference | None) -> str:

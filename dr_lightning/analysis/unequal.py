@@ -113,7 +113,24 @@ def unequal(one: Judged, other: Judged) -> int:
     """
     if one.values.resolve() == other.values.resolve():
         return 0
+    compared = _compared(one, other).filter("differs")
+    return compared.select("query_id").unique().collect().height
+
+
+def equal(one: Judged, other: Judged) -> bool:
+    """Whether two rankings have values in common and differ in none of them.
+
+    Args:
+        one: A ranking.
+        other: Another one.
+    """
+    differs = _compared(one, other).collect()["differs"]
+    return len(differs) > 0 and not differs.any()
+
+
+def _compared(one: Judged, other: Judged) -> pl.LazyFrame:
+    """query_id, and whether it differs, a row for each measure that both have."""
     values = [scan([x]).select("query_id", "measure", "value") for x in (one, other)]
     shared = values[0].join(values[1], on=["query_id", "measure"])
     differs = (pl.col("value") - pl.col("value_right")).abs() > ROUNDING
-    return shared.filter(differs).select("query_id").unique().collect().height
+    return shared.select("query_id", differs=differs)

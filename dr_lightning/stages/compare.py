@@ -36,6 +36,6 @@ def compare(
         console.print(table.rich(console.width), "")
     if claims:
         console.print(tables.family(claims, found.measure).rich(console.width), "")
-    notes = [*results.notes, tables.HOW_TO_READ]
-    for note in notes if claims else [*notes, tables.NO_FAMILY]:
+    reading = tables.reading(found, has_claims=bool(claims))
+    for note in (*results.notes, *found.notes, *reading):
         console.print(note, markup=False, highlight=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dr_lightning import artefacts
 from dr_lightning.analysis.family import assess
+from dr_lightning.analysis.names import unranked
 from dr_lightning.analysis.results import load
 from dr_lightning.analysis.scores import scores
 
@@ -61,9 +62,10 @@ def report(
         sections.training(results, found),
         run_section.runs(results, command),
     ]
+    notes = [*results.notes, *found.notes, *unranked(results.ends)]
     for path, write in ((out, page.html), (beside, page.markdown)):
         with artefacts.replacing(path) as file:
-            file.write_text(write(title, results.notes, told), "utf-8")
+            file.write_text(write(title, notes, told), "utf-8")
     logger.info("report: %d runs -> %s, %s", len(results.runs), out, beside)
 
 

@@ -151,3 +151,8 @@ def test_the_selected_step_has_a_ring_where_it_was_evaluated(tmp_path: Path) -> 
         "val loss",
         "train loss",
     ]
+
+
+def test_losses_of_different_objectives_are_not_to_be_compared() -> None:
+    (plot,) = training_plots(["train/loss"], "nDCG@10")
+    assert "Heights compare only within one objective" in plot.reading

@@ -102,7 +102,9 @@ def test_a_seed_without_a_record_is_of_its_settings(tmp_path: Path) -> None:
     rmtree(folder / "retrieval")
     results = load([tmp_path])
     assert [(one.name, len(one.runs)) for one in results.experiments] == [("kl", 3)]
-    assert results.notes == ()
+    assert [note.split(" (")[0] for note in results.notes] == [
+        "kl, seed 3, is not finished"
+    ]
     assert scores(results).names == ["base", "kl selected = last"]
 
 

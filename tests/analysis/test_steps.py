@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -125,3 +126,43 @@ def test_a_path_without_anything_is_refused(tmp_path: Path) -> None:
         load([tmp_path / "kl", tmp_path / "empty"])
     with pytest.raises(ValueError, match="nowhere: no such folder"):
         load([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"evaluations": None, "timings": None, "fingerprints": None},
+        {"evaluations": {"step": 4}, "timings": 1.5, "selected_step": "4"},
+        {"evaluations": [{"val/loss": 1.0}, None, {"step": "4"}]},
+        {"timings": [{"step": 0}, {"step": 4, "seconds": None}, {}]},
+    ],
+)
+def test_what_a_record_holds_amiss_counts_as_missing(
+    tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    write_record(folder, **record | odd)
+    results = load([tmp_path])
+    keys = results.steps.select("key").unique().collect()["key"].to_list()
+    assert "train/loss" in keys
+    expected = 0 if "evaluations" in odd else 4
+    assert max([one["step"] for one in results.runs[0].evaluations], default=0) == (
+        expected
+    )
+
+
+def test_a_value_that_is_no_number_is_not_logged(tmp_path: Path) -> None:
+    evaluation = {"step": 0, "val/loss": "low", "val/nDCG@10": 0.5}
+    write_record(tmp_path / "kl", status="running", evaluations=[evaluation])
+    found = load([tmp_path]).steps.collect()
+    assert found.select("key", "value").rows() == [("val/nDCG@10", 0.5)]
+
+
+def test_letters_of_another_encoding_hide_no_other_column(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "kl", {0: BASE, 4: END})
+    (folder / "run.json").unlink()
+    lines = "step,train/loss,train/l\xe4nge\n0,0.5,1\n"
+    (folder / "metrics.csv").write_bytes(lines.encode("latin-1"))
+    found = load([tmp_path]).steps.filter(pl.col("key") == "train/loss").collect()
+    assert found.select("step", "value").rows() == [(1, 0.5)]

@@ -9,7 +9,7 @@ from dr_lightning.analysis.table import Table
 
 NUMBERS = ["+0.0327 (+0.0009 to +0.0730)", "104 / 25 / 96", "0.0528"]
 COMPARED = Table(
-    "dev: 39 judged queries",
+    "dev (validation): 39 judged queries",
     [
         "system",
         "nDCG@10",

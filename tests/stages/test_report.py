@@ -67,6 +67,7 @@ def test_page_and_markdown_tell_the_same(runs: Path) -> None:
     for text in (
         "Two objectives",
         "scifact: 6 judged queries",
+        "dev (validation): 6 judged queries",
         "kl selected = last > base on scifact",
         "model.optimizer.init_args.lr",
         "running or killed",
@@ -82,6 +83,20 @@ def test_page_and_markdown_tell_the_same(runs: Path) -> None:
     assert f"python -m dr_lightning fit --config {config}" in found.texts[-1] + markdown
     last = markdown.rstrip("`\n").splitlines()[-1]
     assert "'--title=Two objectives' '--family=[kl > base]' --overwrite=true" in last
+
+
+def test_what_is_shown_of_the_loop_s_queries_is_called_validation(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path / "runs" / "kl", {0: BASE, 4: KL})
+    page, markdown = written(tmp_path / "runs")
+    for title in (
+        "Difference from the base: dev (validation)",
+        "Change of each query: dev (validation)",
+    ):
+        assert title in page
+    assert "**kl selected = last on dev (validation): most gained**" in markdown
+    assert "a gain or a claim there is no test" in markdown
 
 
 def test_the_page_stands_alone(runs: Path) -> None:
@@ -158,6 +173,43 @@ def test_a_repeated_evaluation_reads_the_collection_in_the_same_way(
     assert before["encoding"]["batch_tokens"] == 64
     assert before["loading"]["attention"] == "eager"
     assert before["search"]["init_args"] == {"memory_mb": 256, "device": None}
+
+
+@pytest.mark.parametrize("broken", [None, b"PAR1", b""], ids=["gone", "half", "empty"])
+def test_a_ranking_that_cannot_be_read_costs_its_passages_alone(
+    runs: Path, broken: bytes | None
+) -> None:
+    """Of the first seed; the other's agrees with the teacher alone."""
+    file = runs / "kl-1" / "test" / "run-1.parquet"
+    spoil(file, broken)
+    page, markdown = written(runs)
+    assert f"{file}: missing or half-written. The values count" in page
+    assert "| kl selected = last | 2 | 0.5167" in markdown
+    assert "| kl selected = last | teacher |" in markdown
+    changed = markdown.split("kl selected = last on scifact: most gained")[1]
+    before, after = changed.splitlines()[3:5]
+    assert before == "  - before: a; b"
+    assert after.strip() == "- after:"
+
+
+def test_a_teacher_whose_rankings_are_gone_has_no_agreement(runs: Path) -> None:
+    """While one of equal copies is there, nothing is missed."""
+    spoil(runs / "kl-1" / "test" / "run-2.parquet", None)
+    page, markdown = written(runs)
+    assert "missing or half-written" not in page
+    assert "| kl selected = last | teacher |" in markdown
+    spoil(runs / "kl-2" / "test" / "run-2.parquet", None)
+    page, markdown = written(runs, "--overwrite=true")
+    assert "run-2.parquet: missing or half-written. The values count" in page
+    assert "Agreement with the teacher" not in page
+    assert "| teacher | " in markdown
+
+
+def spoil(file: Path, broken: bytes | None) -> None:
+    """Takes a file away, or all that it holds."""
+    file.unlink()
+    if broken is not None:
+        file.write_bytes(broken)
 
 
 def test_queries_are_those_of_the_selected_checkpoint(tmp_path: Path) -> None:
