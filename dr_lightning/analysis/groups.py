@@ -38,7 +38,8 @@ def by_type(files: CollectionFiles, judged: pl.Series) -> pl.DataFrame:
         files: Of the collection.
         judged: Ids of the judged queries.
     """
-    return _queries(files, judged).select("query_id", group="query_type")
+    group = pl.col("query_type").fill_null("without a type")
+    return _queries(files, judged).select("query_id", group=group)
 
 
 def by_length(files: CollectionFiles, judged: pl.Series) -> pl.DataFrame:
@@ -57,7 +58,13 @@ def by_length(files: CollectionFiles, judged: pl.Series) -> pl.DataFrame:
     low, high = (pl.col("words").min().over("bin"), pl.col("words").max().over("bin"))
     label = (
         pl.when(low == high)
-        .then(pl.format("{} words", low))
+        .then(
+            pl.format(
+                "{} word{}",
+                low,
+                pl.when(low == 1).then(pl.lit("")).otherwise(pl.lit("s")),
+            )
+        )
         .otherwise(pl.format("{} to {} words", low, high))
     )
     return table.with_columns(group=label).sort("words").select("query_id", "group")

@@ -1,6 +1,7 @@
 """Judged rankings: whose, on which collection, and the files that hold them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from dr_lightning.analysis.experiments import Experiment
 from dr_lightning.analysis.run import Run, section
 from dr_lightning.artefacts import read_manifest
 
+#: `teacher`, and `teacher_NAME` of several, as `specialize` calls them; not `teachers`.
+_TEACHER = re.compile(r"teacher(?![^\W\d_])")
 EVALUATION_FILE = "metrics.json"
 VALUES = ".per_query.parquet"
 _RANKING = pl.Schema(
@@ -190,7 +193,9 @@ def find_evaluations(
     """What `evaluate --out` judged, its first system the base of the others.
 
     A folder below a run's belongs to the run: `selected` and `last` are its
-    checkpoints, the first system is its base if it is none of them.
+    checkpoints, the first system is its base if it is none of them. A system called
+    `teacher` or `teacher_NAME` is a bound, wherever it lies: last in tables, and no
+    student whose queries are looked at.
 
     Args:
         folders: Folders and the names of their files.
@@ -253,7 +258,7 @@ def _of_evaluation(
 def _checkpoint(name: str, number: int) -> str:
     if number == 0 and name not in {"selected", "last"}:
         return "base"
-    return "teacher" if name.startswith("teacher") else "other"
+    return "teacher" if _TEACHER.match(name) else "other"
 
 
 def owned(

@@ -4,6 +4,7 @@ Nothing is styled here but colours that read on light and on dark ground.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -25,6 +26,9 @@ COLOURS = [
     "#a9704a",
 ]
 _QUIET = COLOURS[7]
+# Of the second and the third dozen, whose colours are those of the first.
+_DASHES = [[1, 0], [6, 3], [2, 2]]
+_SHAPES = ["circle", "diamond", "triangle-up"]
 _ROW = 40
 _OFFSET = 10
 _POINTS = 300
@@ -56,10 +60,11 @@ def intervals(
     )
     base, height = alt.Chart(frame), _ROW * len(rows)
     colour: alt.Color | alt.Value[str] = alt.value(COLOURS[0])
+    shape: list[alt.Shape] = []
     offset = alt.YOffset()
     if "group" in frame.columns:
         groups = frame["group"].unique(maintain_order=True).to_list()
-        colour = _colour("group", groups)
+        colour, shape = _colour("group", groups), _shape("group", groups)
         offset = alt.YOffset("group:N", sort=groups)
         height += _OFFSET * len(rows) * (len(groups) - 1)
     bars = base.mark_rule(strokeWidth=2).encode(
@@ -74,7 +79,7 @@ def intervals(
         color=colour,
     )
     points = base.mark_point(filled=True, size=60, opacity=1)
-    points = points.encode(alt.X("mean:Q"), y, offset, color=colour)
+    points = points.encode(alt.X("mean:Q"), y, offset, *shape, color=colour)
     # Names stand above their rows: beside them they would take a phone's width.
     names = alt.Chart(pl.DataFrame({"name": rows})).mark_text(align="left")
     names = names.encode(y, x=alt.value(0), text="name:N")
@@ -108,6 +113,7 @@ def changes(
                 axis=alt.Axis(format="%", tickCount=width // 60),
             ),
             alt.Y("change:Q", title=f"change of {measure}"),
+            *_dash("name", names),
             color=_colour("name", names),
         )
     )
@@ -186,6 +192,7 @@ def scatter(
             axis=alt.Axis(tickCount=width // 60),
         ),
         alt.Y("y:Q", title=y, scale=alt.Scale(zero=False, padding=20)),
+        *_shape("name", names),
         color=_colour("name", names, "circle"),
     )
     return _layered([points], title, width, 200)
@@ -209,6 +216,27 @@ def _zero(axis: str) -> alt.Chart:
 def _colour(column: str, values: Sequence[str], symbol: str = "stroke") -> alt.Color:
     scale = alt.Scale(domain=list(values), range=COLOURS)
     return alt.Color(f"{column}:N", scale=scale, legend=_legend(values, symbol))
+
+
+def _dash(column: str, values: Sequence[str]) -> list[alt.StrokeDash]:
+    """Tells lines of one colour apart; none where each has its own."""
+    if len(values) <= len(COLOURS):
+        return []
+    scale = alt.Scale(domain=list(values), range=_by_dozen(_DASHES, values))
+    return [alt.StrokeDash(f"{column}:N", scale=scale, legend=_legend(values))]
+
+
+def _shape(column: str, values: Sequence[str]) -> list[alt.Shape]:
+    """Tells points of one colour apart; none where each has its own."""
+    if len(values) <= len(COLOURS):
+        return []
+    scale = alt.Scale(domain=list(values), range=_by_dozen(_SHAPES, values))
+    return [alt.Shape(f"{column}:N", scale=scale, legend=_legend(values))]
+
+
+def _by_dozen(looks: Sequence[Any], values: Sequence[str]) -> list[Any]:
+    """One for as many values as there are colours, then the next."""
+    return [looks[n // len(COLOURS) % len(looks)] for n in range(len(values))]
 
 
 def _legend(values: Sequence[str], symbol: str = "stroke") -> alt.Legend | None:

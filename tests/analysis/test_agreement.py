@@ -106,3 +106,21 @@ def test_a_system_without_the_measure_is_left_out(tmp_path: Path) -> None:
     results = load([tmp_path])
     found = agreements(scores(results), results.ends, "scifact")
     assert [one.name for one in found] == ["base"]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_bound"),
+    [
+        ("teacher", True),
+        ("teacher_bm25", True),
+        ("teacher-2", True),
+        ("teacher (MonoT5)", True),
+        ("teachers_pet", False),
+        ("teacherless", False),
+        ("my_teacher", False),
+    ],
+)
+def test_a_bound_is_told_by_its_name(tmp_path: Path, name: str, is_bound: bool) -> None:
+    write_evaluation(tmp_path, {"base": [0.1, 0.9], name: [0.2, 0.8]})
+    checkpoints = {one.system: one.checkpoint for one in load([tmp_path]).ends}
+    assert checkpoints[name] == ("teacher" if is_bound else "other")

@@ -115,6 +115,22 @@ def test_lengths_are_cut_at_the_quartiles_of_the_judged_queries(
     assert groups[1].difference is None  # a single query
 
 
+def test_a_group_is_named_in_words() -> None:
+    """Of queries without a type, and of those of a single word."""
+    queries = pl.DataFrame(
+        {
+            "query_id": ["q0", "q1", "q2"],
+            "text": ["word", "two words", "two words"],
+            "query_type": [None, "claim", None],
+        }
+    )
+    files = CollectionFiles(queries=queries.lazy())
+    ids = queries["query_id"]
+    types = by_type(files, ids)["group"].to_list()
+    assert types == ["without a type", "claim", "without a type"]
+    assert by_length(files, ids)["group"].to_list() == ["1 word", "2 words", "2 words"]
+
+
 def test_files_that_are_gone_are_told_and_the_rest_goes_on(
     results: Results, tmp_path: Path
 ) -> None:

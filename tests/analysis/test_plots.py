@@ -28,6 +28,7 @@ CURVE = pl.DataFrame(
         "selected": [False, True] * 3,
     }
 )
+Drawn = tuple[pl.DataFrame, Callable[[pl.DataFrame], alt.LayerChart], str, int]
 DRAWN: dict[str, Callable[[int], alt.LayerChart]] = {
     "intervals": lambda w: plots.intervals(INTERVALS, "title", "AP", w),
     "grouped intervals": lambda w: plots.intervals(
@@ -156,3 +157,27 @@ def test_the_selected_step_has_a_ring_where_it_was_evaluated(tmp_path: Path) -> 
 def test_losses_of_different_objectives_are_not_to_be_compared() -> None:
     (plot,) = training_plots(["train/loss"], "nDCG@10")
     assert "Heights compare only within one objective" in plot.reading
+
+
+def test_a_colour_that_comes_again_looks_otherwise() -> None:
+    """The 13th system has the first one's; the line is dashed, the point no circle."""
+    names = [f"kl{number}" for number in range(13)]
+    change = pl.DataFrame({"name": names, "change": [0.1] * 13})
+    point = pl.DataFrame({"name": names, "x": [0.1] * 13, "y": [0.2] * 13})
+    group = pl.DataFrame({"name": ["a"] * 13, "group": names}).with_columns(
+        mean=0.1, low=0.0, high=0.2
+    )
+    drawn: list[Drawn] = [
+        (change, lambda f: plots.changes(f, "t", "AP"), "strokeDash", 1),
+        (point, lambda f: plots.scatter(f, "t", "tau", "AP"), "shape", 0),
+        (group, lambda f: plots.intervals(f, "t", "AP"), "shape", 2),
+    ]
+    for frame, draw, channel, places in drawn:
+        layer = draw(frame).to_dict()["layer"][places]["encoding"]
+        looks = layer[channel]["scale"]["range"]
+        assert layer[channel]["scale"]["domain"] == names
+        assert all(look == looks[0] for look in looks[:12])
+        assert looks[12] != looks[0]
+        column = "group" if "group" in frame.columns else "name"
+        few = draw(frame.filter(pl.col(column) != names[-1])).to_dict()
+        assert channel not in few["layer"][places]["encoding"]
