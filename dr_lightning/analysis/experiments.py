@@ -65,8 +65,9 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
 
     Runs of one name are kept apart, and named with their folder, if their settings
     differ in more than seed, logger and folders of paths, if their data differ, or if
-    a seed repeats; an unfinished run is kept apart from a finished one of its seed. Of
-    a run without a record the settings alone count.
+    a seed repeats; an unfinished run is kept apart from a finished one of its seed. If
+    only one of the groups has a finished run, it keeps the name. Of a run without a
+    record the settings alone count.
 
     Args:
         runs: In any order.
@@ -85,7 +86,12 @@ def experiments(runs: Sequence[Run]) -> tuple[list[Experiment], list[str]]:
             found.append(Experiment(name, tuple(groups[0])))
             continue
         ends = folder_names([group[0].folder for group in groups])
-        labels = [f"{name}/{end}" for end in ends]
+        done = [group for group in groups if any(run.is_finished for run in group)]
+        # A run that crashed and was started anew does not rename what came of it.
+        labels = [
+            name if done == [group] else f"{name}/{end}"
+            for group, end in zip(groups, ends, strict=True)
+        ]
         found += [
             Experiment(label, tuple(group))
             for label, group in zip(labels, groups, strict=True)

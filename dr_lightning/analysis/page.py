@@ -9,6 +9,7 @@ from markupsafe import Markup
 import dr_lightning
 from dr_lightning.analysis.changes import Change, Passage
 from dr_lightning.analysis.drawing import NARROW, WIDE, svg
+from dr_lightning.analysis.markdown_text import fence, plain
 from dr_lightning.analysis.section import Changed, Figure, Section
 from dr_lightning.analysis.table import Table
 
@@ -54,8 +55,8 @@ def markdown(title: str, notes: Sequence[str], sections: Sequence[Section]) -> s
         notes: What a reader must know first.
         sections: Empty ones are left out.
     """
-    lines = [f"# {title}", "", _made(), ""]
-    lines += [f"- {note}" for note in notes] + ([""] if notes else [])
+    lines = [f"# {plain(title)}", "", _made(), ""]
+    lines += [f"- {plain(note)}" for note in notes] + ([""] if notes else [])
     for section in sections:
         tables = [one for one in section.blocks if isinstance(one, Table)]
         if tables or section.changed or section.commands:
@@ -75,20 +76,21 @@ def _holds_something(one: Section) -> bool:
 def _section(section: Section, tables: Sequence[Table]) -> Iterator[str]:
     yield from (f"## {section.title}", "")
     if section.text:
-        yield from (section.text, "")
+        yield from (plain(section.text), "")
     for table in tables:
-        yield from (f"**{_inline(table.title)}**", "", *table.markdown(), "")
-        yield from (table.note, "") if table.note else ()
+        yield from (f"**{plain(table.title)}**", "", *table.markdown(), "")
+        yield from (plain(table.note), "") if table.note else ()
     for changed in section.changed:
         yield from _changed(changed)
     if section.commands:
-        yield from ("```", *section.commands, "```", "")
+        ticks = fence("\n".join(section.commands), 3)
+        yield from (ticks, *section.commands, ticks, "")
 
 
 def _changed(changed: Changed) -> Iterator[str]:
     for label, several in (("gained", changed.gained), ("lost", changed.lost)):
         if several:
-            yield from (f"**{_inline(changed.title)}: most {label}**", "")
+            yield from (f"**{plain(changed.title)}: most {label}**", "")
             for change in several:
                 yield from _change(change)
             yield ""
@@ -96,7 +98,7 @@ def _changed(changed: Changed) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[str]:
     text = change.text or change.query_id
-    yield f"- {change.before:.3f} -> {change.after:.3f}: {_inline(text)}"
+    yield f"- {change.before:.3f} -> {change.after:.3f}: {plain(text)}"
     for label, found in (
         ("before", change.found_before),
         ("after", change.found_after),
@@ -107,14 +109,7 @@ def _change(change: Change) -> Iterator[str]:
 
 def _passage(passage: Passage) -> str:
     mark = " (relevant)" if (passage.relevance or 0) > 0 else ""
-    return _inline(f"{passage.passage_id}{mark} {snippet(passage.text, 80)}".strip())
-
-
-def _inline(text: str) -> str:
-    """Text whose characters mean nothing to markdown."""
-    return "".join(
-        f"\\{c}" if c in "\\`*_[]<>#|" else c for c in " ".join(text.split())
-    )
+    return plain(f"{passage.passage_id}{mark} {snippet(passage.text, 80)}".strip())
 
 
 def snippet(text: str, length: int = _SNIPPET) -> str:

@@ -1,6 +1,5 @@
 """A table of texts, for a terminal and for markdown."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-#: What markdown would not take for text.
-_MEANS = re.compile(r"\||<(?=[a-zA-Z/!?])")
+from dr_lightning.analysis.markdown_text import plain
 
 LONGEST_WORD = 20
 NARROW = 120
@@ -109,8 +107,8 @@ def markdown(
         >>> print(*markdown(["a", "b"], [["x|y", "1"], ["<b>", "< 1"]]), sep="\n")
         | a | b |
         |---|---:|
-        | x\|y | 1 |
-        | \<b> | < 1 |
+        | x&#124;y | 1 |
+        | &lt;b> | < 1 |
     """
     yield _line(columns)
     yield "|" + "---|" * texts + "---:|" * (len(columns) - texts)
@@ -124,6 +122,4 @@ def _broken(text: str, breaks: Mapping[str, str]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    """Bars and new lines would end a cell, and tags are no text."""
-    told = (" ".join(cell.split()) for cell in cells)
-    return "| " + " | ".join(_MEANS.sub(r"\\\g<0>", cell) for cell in told) + " |"
+    return f"| {' | '.join(map(plain, cells))} |"

@@ -1,8 +1,9 @@
 """Queries with the passages found for them, as a page to read and as a table."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
+
+from dr_lightning.analysis.markdown_text import fence, plain
 
 _EXCERPT = 160  # characters of a passage
 _LEGEND = (
@@ -95,7 +96,7 @@ def rows(examples: Sequence[Example]) -> Iterator[list[str | int | float | bool]
 
 def _section(example: Example) -> list[str]:
     lines = [
-        f"## {_plain(example.text)}",
+        f"## {plain(example.text)}",
         "",
         _values(example),
         "",
@@ -119,7 +120,7 @@ def _section(example: Example) -> list[str]:
 
 
 def _values(example: Example) -> str:
-    told = f"{_plain(example.collection)}, query {_code(example.query_id)}"
+    told = f"{plain(example.collection)}, query {_code(example.query_id)}"
     told += f", relevant passages: {example.relevant}"
     if example.value is not None:
         told += f", {example.measure} {example.value:.3f}"
@@ -134,25 +135,22 @@ def _line(hit: Hit) -> str:
 
 
 def _cell(hit: Hit) -> str:
-    return f"{_title(hit)}{_plain(excerpt(hit))}"
+    return f"{_title(hit)}{plain(excerpt(hit))}"
 
 
 def _title(hit: Hit) -> str:
     if not hit.title:
         return ""
-    title = _plain(hit.title)
+    title = plain(hit.title)
     return f"**{title}** " if hit.relevant else f"*{title}* "
-
-
-def _plain(text: str) -> str:
-    """Text on one line in which no HTML and no code begins, and no cell ends."""
-    line = escape(" ".join(text.split()), quote=False)
-    return line.replace("\\", r"\\").replace("|", "&#124;").replace("`", "&#96;")
 
 
 def _code(name: str) -> str:
     """A code span, in which HTML stands for itself."""
-    return f"`` {name} ``" if "`" in name else f"`{name}`"
+    line = " ".join(name.split())
+    ticks = fence(line, 1)
+    # Beside backticks of its own it needs a space, which is not shown.
+    return f"{ticks} {line} {ticks}" if "`" in line else f"{ticks}{line}{ticks}"
 
 
 def _rank(rank: int | None) -> str:

@@ -95,7 +95,7 @@ def test_a_crashed_seed_that_was_run_anew_parts_no_others(tmp_path: Path) -> Non
     write_run(tmp_path / "c", {0: BASE, 8: END}, seed=1)
     results = load([tmp_path])
     assert [(one.name, len(one.runs)) for one in results.experiments] == [
-        ("kl/a", 2),
+        ("kl", 2),
         ("kl/b", 1),
     ]
     assert any(note.startswith("kl/b, seed 1, is not fin") for note in results.notes)
@@ -120,6 +120,17 @@ def test_a_run_of_which_only_the_config_is_left_is_told(tmp_path: Path) -> None:
         ["mse", status, "0"],
     ]
     assert scores(results).names == ["base", "kl selected = last"]
+
+
+def test_a_run_that_died_at_its_start_renames_none_that_came_after(
+    tmp_path: Path,
+) -> None:
+    """Claims name it as before."""
+    for folder in ("version_0", "version_1"):
+        write_run(tmp_path / folder, {0: BASE, 4: END})
+    leave_config(tmp_path / "version_0")
+    found = scores(load([tmp_path]))
+    assert found.names == ["base", "kl selected = last"]
 
 
 def test_alone_it_is_a_run_without_values(tmp_path: Path) -> None:

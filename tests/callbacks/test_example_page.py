@@ -78,8 +78,8 @@ def test_rows_are_the_first_passages() -> None:
 
 def test_hostile_texts_and_ids_are_shown_as_they_are() -> None:
     """As a reader of markdown renders them: of rich, which is installed anyway."""
-    text = r"<script>`a`</script> | \| &lt; b"
-    names = ["a|b", "<i>", "a`|b", "c"]
+    text = r"# <script>`a`</script> | \| &lt; ![p](http://e/x.png) [l](e) **b** _i_ #"
+    names = ["a|b", "<i>", "a`|b", "![p](e)", "a``b`"]
     hits = [Hit(name, text, text, True, 1, 1, 0.5) for name in names]
     shown = EXAMPLE._replace(
         collection="<u>", query_id="<i>", text=text, first=hits, below=hits, gone=hits
@@ -91,7 +91,7 @@ def test_hostile_texts_and_ids_are_shown_as_they_are() -> None:
     }
     told = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert f"<h2>{told}</h2>" in html
-    codes = ["a|b", "&lt;i&gt;", "a`|b", "c"]
+    codes = ["a|b", "&lt;i&gt;", "a`|b", "![p](e)", "a``b`"]
     for row, code in zip(html.split("<tr>")[2:], codes, strict=True):
         name, cell = re.findall("<td>(.*)</td>", row)
         assert name == f"<strong><code>{code}</code></strong>"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from markdown_it import MarkdownIt
 
 from dr_lightning import artefacts, schemas
 from dr_lightning.cli import main
@@ -116,7 +117,28 @@ def test_names_and_texts_are_escaped(tmp_path: Path) -> None:
     assert "script" not in found.tags
     assert bad in found.texts
     assert "<b>&amp;: 6 judged queries" in found.texts
-    assert "| \\<script>alert('\\|x\\|')\\</script> |" in markdown
+    assert "| &lt;script>alert('&#124;x&#124;')&lt;/script> |" in markdown
+
+
+def test_no_text_of_others_is_markdown(tmp_path: Path) -> None:
+    """A reader of markdown loads no image and follows no link of a name or a title."""
+    bad = "![p](http://evil/x.png) [l](http://evil) **b** _i_ `c` ~~s~~ &lt; a_b"
+    runs = tmp_path / "runs"
+    write_run(runs / "a", {0: BASE, 4: KL}, name=bad, rate=1e-4)
+    write_run(runs / "b", {0: BASE, 4: KL}, name=bad)  # a note tells the name
+    systems = {"base": BASE, f"{bad} 2": MSE, "teacher": KL}
+    write_evaluation(runs / "c", systems, collection=bad)
+    _, markdown = written(runs, f"--title={bad}\n```\n{bad}")
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown)
+    tags = set(re.findall(r"<(\w+)", html))
+    table = {"table", "thead", "tbody", "tr", "th", "td"}
+    assert tags == {"h1", "h2", "p", "ul", "li", "strong", "pre", "code"} | table
+    told = bad.replace("&", "&amp;")
+    assert f"<h1>{told} ``` {told}</h1>" in html
+    assert f"<strong>{told}: 6 judged queries</strong>" in html
+    assert html.count(told) > 10
+    # The commands are one block, whatever stands in it.
+    assert html.count("<pre>") == 1
 
 
 def test_queries_that_changed_have_their_passages(tmp_path: Path) -> None:
