@@ -36,11 +36,12 @@ def locate(name: str) -> str:
     return str(Path(name).expanduser()) if local else name
 
 
-def check_there(name: str) -> None:
+def check_there(name: str, revision: str | None = None) -> None:
     """Looks for a model's configuration, of a hub name too: its weights may wait.
 
     Args:
         name: As `locate` takes it.
+        revision: Of a hub model; null = its main one.
 
     Raises:
         ValueError: If there is none, or the hub cannot be reached.
@@ -48,7 +49,7 @@ def check_there(name: str) -> None:
     from transformers.utils.hub import cached_file  # heavy
 
     try:
-        cached_file(locate(name), "config.json")
+        cached_file(locate(name), "config.json", revision=revision)
     except OSError as error:
         why = str(error).splitlines()[0].rstrip(".")
         msg = (

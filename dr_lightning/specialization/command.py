@@ -61,7 +61,7 @@ def _check_models(settings: Settings) -> None:
         given = part.get("init_args", {})
         # An endpoint's model is a name that the endpoint alone knows.
         if isinstance(given.get("model"), str) and "url" not in given:
-            check_there(given["model"])
+            check_there(given["model"], given.get("revision"))
     # Small beside the others, and soon needed.
     check_cosines(load_student(settings))
 

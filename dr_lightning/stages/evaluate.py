@@ -100,7 +100,7 @@ def evaluate(
         (name, file, read_run(Path(file))) for name, file in map(_named, runs or [])
     ]
     for _, model in map(_named, models or []):
-        check_there(model)
+        check_there(model, None if loading is None else loading.revision)
     systems = []
     reading = {
         "template": template,

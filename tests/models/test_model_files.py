@@ -16,6 +16,7 @@ from dr_lightning.models import model_files
 from dr_lightning.models.encoder import Encoder, Loading
 from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.tokenization import TextFormat
+from dr_lightning.models.weights import check_there
 from tests.training_runs import ENCODER
 
 NAME = "their/model"
@@ -54,6 +55,13 @@ def test_settings_are_those_of_the_revision_that_is_loaded(
         encoder = Encoder(NAME, loading=Loading(revision=revision))
         assert encoder.settings.query.prompt == "v1: "
     assert Encoder(NAME).settings.query.prompt == "main: "
+
+
+def test_a_model_is_looked_for_in_its_revision(hub: Path) -> None:
+    (cache(hub, ENCODER, "v1") / "README.md").touch()
+    check_there(NAME, "v1")
+    with pytest.raises(ValueError, match="their/model"):
+        check_there(NAME)
 
 
 @pytest.mark.parametrize("mark", [".gitattributes", "README.md"])
