@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from dr_lightning.analysis.markdown_text import plain
 from dr_lightning.analysis.significance import describe, paired, randomisation
 from dr_lightning.analysis.table import markdown
 from dr_lightning.analysis.tables import changes, interval
@@ -174,9 +175,9 @@ def _samples(layout: Layout) -> Iterator[str]:
     yield from ("## Queries as they came out", "")
     for query_type in frame["query_type"].unique().sort():
         of_type = frame.filter(pl.col("query_type") == query_type)
-        yield f"**{query_type}**"
+        yield f"**{plain(query_type)}**"
         yield ""
-        yield from (f"- {text}" for text in of_type["text"].head(SAMPLES))
+        yield from (f"- {plain(text)}" for text in of_type["text"].head(SAMPLES))
         yield ""
 
 
