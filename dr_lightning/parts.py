@@ -113,9 +113,7 @@ class Parts:
             amounts: What `amounts` adds up over all parts, such as seconds.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{self.path(rows).stem}.{os.getpid()}.tmp"
-        frame.write_parquet(temporary, metadata={"amounts": json.dumps(dict(amounts))})
-        temporary.replace(self.path(rows))
+        _write(frame, self.path(rows), {"amounts": json.dumps(dict(amounts))})
 
     def read(self) -> pl.DataFrame:
         """All parts, in the order of their rows.
@@ -144,10 +142,8 @@ class Parts:
             FileNotFoundError: If a part is missing.
         """
         whole = Joined(self.read(), self.amounts())
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         noted = {"key": self.key, "amounts": json.dumps(whole.amounts)}
-        whole.rows.write_parquet(temporary, metadata=noted)
-        temporary.replace(path)
+        _write(whole.rows, path, noted)
         return whole
 
     def joined(self, path: Path) -> "Joined | None":
@@ -181,6 +177,12 @@ class Parts:
                 file.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+
+def _write(frame: pl.DataFrame, path: Path, noted: dict[str, str]) -> None:
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+    frame.write_parquet(temporary, metadata=noted)
+    temporary.replace(path)
 
 
 class Joined(NamedTuple):

@@ -125,11 +125,6 @@ class BiEncoder(LightningModule):
         self.calibrate()
         prepare_averaging(self.trainer, self)
 
-    def on_validation_start(self) -> None:
-        """Makes the objective of a model that was never trained ready for dev lists."""
-        if self.objective.needs_calibration:
-            self.calibrate()
-
     def calibrate(self) -> None:
         """Checks that the lists suit the objective, and calibrates it on them once."""
         data = getattr(self.trainer, "datamodule", None)
@@ -148,7 +143,8 @@ class BiEncoder(LightningModule):
                 # Of a large batch a few queries are enough, beside all its passages.
                 blocks.append(block.rows(slice(left)))
                 left -= len(block.query)
-        self.objective.calibrate(blocks)
+        with torch.autocast(self.device.type, enabled=False):
+            self.objective.calibrate(blocks)
 
     def _embedded(
         self, batch: TrainingBatch
@@ -172,6 +168,8 @@ class BiEncoder(LightningModule):
     ) -> None:
         """The objective over dev lists; a collection's name is the callback's."""
         if not isinstance(batch, str):
+            if self.objective.needs_calibration:  # `validate` of what was never trained
+                self.calibrate()
             self._loss(batch, "val")
 
     def on_validation_end(self) -> None:
