@@ -1,14 +1,8 @@
 """The engine that asks an endpoint: a real server, with failures planted."""
 
-import asyncio
 import logging
-import os
-import signal
-import subprocess
-import sys
 import time
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -351,59 +345,3 @@ def test_settings_tell_where_and_how() -> None:
         "max_tokens": 50,
         "body": {},
     }
-
-
-def test_answers_come_inside_a_running_loop_as_in_a_notebook() -> None:
-    replies = [Reply(), failure(401, "wrong key")]
-
-    async def cell(engine: OpenAICompatible) -> list[Answer]:
-        return engine.answer([request()])
-
-    with serving(lambda _, number: replies[number - 1]) as server:
-        engine = engine_at(server.url)
-        assert asyncio.run(cell(engine)) == [GOOD]
-        with pytest.raises(ValueError, match="wrong key"):
-            asyncio.run(cell(engine))
-
-
-SCRIPT = """
-import asyncio, signal, sys
-from dr_lightning.generation.engine import Request
-from dr_lightning.generation.engines import OpenAICompatible, endpoint
-engine = OpenAICompatible(sys.argv[1], "tiny")
-def answer():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    engine.answer([Request("question", "", "Tea.", seed) for seed in range(100)])
-async def cell():
-    answer()
-"""
-
-
-@pytest.mark.parametrize("call", ["answer()", "asyncio.run(cell())"])
-def test_interrupt_stops_at_once_and_quietly(call: str) -> None:
-    """As Ctrl-C does, also from a background job, where a shell has it ignored.
-
-    In a notebook, too, whose kernel sets the same handler while a cell runs.
-    """
-    process = None
-    with serving(always(Reply(delay=120))) as server:
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-c", SCRIPT + call, server.url],
-                stderr=subprocess.PIPE,
-                text=True,
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-            )
-            deadline = time.monotonic() + 60
-            while len(server.bodies) < 32 and time.monotonic() < deadline:
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=60)  # half of an answer's delay
-        finally:
-            if process is not None:
-                process.kill()
-                process.wait()
-    assert process.returncode == -signal.SIGINT
-    assert errors.rstrip().endswith("KeyboardInterrupt")
-    assert "never retrieved" not in errors
-    assert errors.count("Traceback") <= 2
