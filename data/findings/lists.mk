@@ -39,6 +39,27 @@ $(WORK)/lists_bm25/train.parquet $(WORK)/lists_bge/train.parquet: $(WORK)/lists_
 $(WORK)/lists_mean/train.parquet: $(WORK)/bm25_scores.parquet
 	$(SAME) --teacher_scores '[$(WORK)/teacher_scores.parquet, $<]' --out $(@D)
 
+# Candidates 100 deep and 20 deep of the same queries: those whose source passage the teacher ranks first of 100.
+$(WORK)/deep_candidates.parquet: $(WORK)/kept_queries.parquet
+	$(SEARCH) --encoder.passage.max_tokens 128 --corpus $(PY) --queries $< --out $@
+
+DEEP := $(SCORE) --teacher.max_tokens 256 --corpus $(PY) --queries $(WORK)/kept_queries.parquet --candidates $(WORK)/deep_candidates.parquet
+
+$(WORK)/deep_scores.parquet: $(WORK)/deep_candidates.parquet
+	$(DEEP) --depth 100 --out $@
+
+$(WORK)/lists_100/train.parquet: $(WORK)/deep_scores.parquet
+	$(CURATE) --queries $(WORK)/kept_queries.parquet --rules.drop_low_best false --teacher_scores $< --out $(@D)
+
+$(WORK)/shallow_scores.parquet: $(WORK)/deep_scores.parquet
+	$(DEEP) --depth 20 --reuse $< --out $@
+
+$(WORK)/deep_queries.parquet: $(WORK)/lists_100/train.parquet
+	$(BIN)/python data/findings/cut_lists.py kept_queries --queries $(WORK)/kept_queries.parquet --lists $(<D) --out $@
+
+$(WORK)/lists_20/train.parquet: $(WORK)/shallow_scores.parquet $(WORK)/deep_queries.parquet
+	$(CURATE) --queries $(WORK)/deep_queries.parquet --rules.drop_low_best false --teacher_scores $< --out $(@D)
+
 # --- SciFact: human queries, an LLM's, and both -------------------------------------
 
 $S/corpus.parquet:
@@ -126,7 +147,7 @@ ON_BEIR := objectives_scifact objectives_cranfield types_cranfield queries_scifa
 FINDINGS := $(ON_PYDOCS) $(if $(BEIR),$(ON_BEIR))
 
 findings/objectives_pydocs findings/students_pydocs: lists
-findings/constants_pydocs: $(WORK)/lists_mean/train.parquet
+findings/constants_pydocs: $(WORK)/lists_mean/train.parquet $(WORK)/lists_20/train.parquet $(WORK)/lists_100/train.parquet
 findings/teachers_pydocs: $(WORK)/lists_mean/train.parquet $(WORK)/lists_bm25/train.parquet $(WORK)/lists_bge/train.parquet
 findings/objectives_scifact: $S/lists/train.parquet $S/test_teacher.parquet
 findings/queries_scifact: $S/lists_both/train.parquet
