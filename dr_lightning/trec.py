@@ -4,7 +4,9 @@ A line of a run is `query Q0 passage rank score tag`, a line of qrels is
 `query 0 passage relevance`; white space separates the fields.
 """
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -12,8 +14,11 @@ import polars as pl
 from dr_lightning.artefacts import replacing
 from dr_lightning.schemas import QRELS, RUN, check
 
+logger = logging.getLogger(__name__)
+
 _RUN_FIELDS = ("query_id", "Q0", "passage_id", "rank", "score", "tag")
 _QRELS_FIELDS = ("query_id", "iteration", "passage_id", "relevance")
+_NO_FIELD = r"^$|\s"
 
 
 def write_run(run: pl.DataFrame, path: Path, tag: str) -> None:
@@ -35,6 +40,36 @@ def write_run(run: pl.DataFrame, path: Path, tag: str) -> None:
     )
     lines = lines.explode("passage_id", "rank", "score")
     _write(lines.select(_RUN_FIELDS), ("query_id", "passage_id", "tag"), path)
+
+
+def write_beside(run: pl.DataFrame, path: Path, tag: str) -> None:
+    """Writes a run beside its parquet file, or tells why there is none.
+
+    Ids that are file names or titles may have white space, which a line of TREC cannot
+    hold; nothing else needs the file.
+
+    Args:
+        run: Rows of the `run` schema.
+        path: The parquet file; this one has the suffix `.trec`.
+        tag: Name of the system, without white space.
+    """
+    ids = pl.concat([run["query_id"], run["passage_id"].explode(empty_as_null=False)])
+    spaced = ids.filter(ids.str.contains(_NO_FIELD))
+    beside = path.with_suffix(".trec")
+    if spaced.is_empty():
+        write_run(run, beside, tag)
+        return
+    beside.unlink(missing_ok=True)
+    _tell(str(spaced.min()))
+
+
+@cache  # Not again at each validation.
+def _tell(spaced: str) -> None:
+    logger.warning(
+        "no TREC file beside the runs: ids such as %r have white space, which separates "
+        "its fields. The parquet files have all",
+        spaced,
+    )
 
 
 def write_qrels(qrels: pl.DataFrame, path: Path) -> None:
@@ -95,7 +130,7 @@ def read_qrels(path: Path) -> pl.DataFrame:
 
 def _write(lines: pl.DataFrame, names: Sequence[str], path: Path) -> None:
     for name in names:
-        spaced = lines[name].filter(lines[name].str.contains(r"^$|\s"))
+        spaced = lines[name].filter(lines[name].str.contains(_NO_FIELD))
         if len(spaced):
             msg = (
                 f"{path}: {name} {spaced[0]!r} is empty or has white space, which "

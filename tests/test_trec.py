@@ -114,6 +114,23 @@ def test_an_id_with_white_space_is_refused(tmp_path: Path, id_: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("column", ["query_id", "passage_id"])
+def test_a_run_with_such_an_id_stays_parquet_and_that_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, column: str
+) -> None:
+    trec.write_beside(RUN_ROWS, tmp_path / "run.parquet", "tag")
+    assert trec.read_run(tmp_path / "run.trec").equals(check(RUN_ROWS, RUN, "rows"))
+    long = RUN_ROWS.explode("passage_id", "score")
+    spaced = long.with_columns(pl.format("my {}", column).alias(column))
+    spaced = spaced.group_by("query_id").agg("passage_id", "score")
+    for _ in range(2):
+        trec.write_beside(spaced, tmp_path / "run.parquet", "tag")
+    assert not list(tmp_path.iterdir())
+    assert [one.getMessage()[:40] for one in caplog.records] == [
+        "no TREC file beside the runs: ids such a"
+    ]
+
+
 def test_a_tag_with_white_space_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tag 'my system' is empty or has white"):
         trec.write_run(RUN_ROWS, tmp_path / "run.trec", "my system")

@@ -1,6 +1,7 @@
 """Retrieval collections: a corpus, queries, and which passages are relevant to them."""
 
 import logging
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +18,24 @@ from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
 logger = logging.getLogger(__name__)
 
+_NAME = re.compile(r"[\w+-][\w.+-]*")
+
 
 @dataclass(frozen=True)
 class Collection:
     """Where a collection's artefacts lie.
 
     Args:
-        name: Stands in the metrics' keys: `val/{name}/nDCG@10`.
+        name: Stands in the metrics' keys, `val/{name}/nDCG@10`, and in names of files:
+            letters, digits, `_`, `-`, `.` and `+`.
         corpus: All passages that are searched.
         queries: Queries; those without judgement are left out.
         qrels: Judgements; those of other queries, as of a whole split, count nothing.
         drop_identical: Whether a passage with the query's own id is removed from its
             results, as ArguAna asks.
+
+    Raises:
+        ValueError: If the name is none.
     """
 
     name: str
@@ -36,6 +43,15 @@ class Collection:
     queries: Path
     qrels: Path
     drop_identical: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks the name."""
+        if not _NAME.fullmatch(self.name):
+            msg = (
+                f"a collection is called {self.name!r}, but its name becomes a file's: "
+                "use letters, digits, '_', '-', '.' and '+'."
+            )
+            raise ValueError(msg)
 
     @property
     def files(self) -> dict[str, Path]:

@@ -215,7 +215,7 @@ def _write(
             extra=means(system.per_query),
         )
         artefacts.write(system.run, path, schemas.RUN, manifest, overwrite)
-        trec.write_run(system.run, path.with_suffix(".trec"), tag=f"run-{number}")
+        trec.write_beside(system.run, path, tag=f"run-{number}")
         with artefacts.replacing(out / f"run-{number}.per_query.parquet") as file:
             system.per_query.write_parquet(file)
         values[system.name] = {"run": path.name, **means(system.per_query)}
