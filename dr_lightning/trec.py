@@ -66,8 +66,8 @@ def write_beside(run: pl.DataFrame, path: Path, tag: str) -> None:
 @cache  # Not again at each validation.
 def _tell(spaced: str) -> None:
     logger.warning(
-        "no TREC file beside the runs: ids such as %r have white space, which separates "
-        "its fields. The parquet files have all",
+        "no TREC file beside the runs: ids such as %r have white space, which "
+        "separates its fields. The parquet files have all",
         spaced,
     )
 

@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import (
     Checkpoint,
     LearningRateFinder,
     StochasticWeightAveraging,
+    ThroughputMonitor,
     WeightAveraging,
 )
 
@@ -21,6 +22,10 @@ _UNFIT: dict[type[Callback], str] = {
         "StochasticWeightAveraging puts its average into the model after the last "
         "epoch: no evaluation measures it, no checkpoint has it for its weights, and a "
         "run that stops early loses it. Use AverageWeights or EMAWeightAveraging."
+    ),
+    ThroughputMonitor: (
+        "ThroughputMonitor fails at a validation before the first step, which measures "
+        "the base, and counts one kind of sample a batch. Use Speed."
     ),
 }
 

@@ -131,6 +131,7 @@ def test_what_is_measured_saved_and_exported_is_the_average(
     [
         ("LearningRateFinder", "Use FindLearningRate"),
         (part("StochasticWeightAveraging", swa_lrs=0.1), "Use AverageWeights or EMA"),
+        (part("ThroughputMonitor", batch_size_fn="builtins.len"), "Use Speed"),
     ],
 )
 def test_what_lightning_would_do_wrong_here_is_refused(

@@ -31,7 +31,7 @@ def _no_model_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--runs=[base={folder}/x.trec]"], "several systems are called 'base'"),
         (["--models=[one=./gone]"], "model folder './gone' does not exist"),
         (["--models=[one={model}, two=no/such]"], "model 'no/such': .* to the hub"),
-        (["--collection.name=my/mine"], "called 'my/mine', but its name becomes a file"),
+        (["--collection.name=my/mine"], "called 'my/mine', .* becomes a file's"),
         (["--out={folder}/made"], "run-0.parquet exists.*overwrite: true"),
         (["--out={folder}/table"], "metrics.json exists"),
         (["--out={folder}/file"], "out must be a folder, but .*file is a file"),
