@@ -37,6 +37,6 @@ def write_retrieval(
     )
     path = folder / f"{collection.name}.parquet"
     artefacts.write(run, path, schemas.RUN, manifest, overwrite=True)
-    trec.write_beside(run, path, tag=collection.name)
+    trec.write_beside(run, path, tag="_".join(collection.name.split()))
     with artefacts.replacing(folder / f"{collection.name}.per_query.parquet") as file:
         found.per_query.write_parquet(file)

@@ -1,7 +1,6 @@
 """Retrieval collections: a corpus, queries, and which passages are relevant to them."""
 
 import logging
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,16 +17,13 @@ from dr_lightning.texts import PASSAGE_TEMPLATE, passage_text
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[\w+-][\w.+-]*")
-
 
 @dataclass(frozen=True)
 class Collection:
     """Where a collection's artefacts lie.
 
     Args:
-        name: Stands in the metrics' keys, `val/{name}/nDCG@10`, and in names of files:
-            letters, digits, `_`, `-`, `.` and `+`.
+        name: Stands in the metrics' keys, `val/{name}/nDCG@10`, and in names of files.
         corpus: All passages that are searched.
         queries: Queries; those without judgement are left out.
         qrels: Judgements; those of other queries, as of a whole split, count nothing.
@@ -35,7 +31,7 @@ class Collection:
             results, as ArguAna asks.
 
     Raises:
-        ValueError: If the name is none.
+        ValueError: If the name cannot be a file's.
     """
 
     name: str
@@ -46,10 +42,10 @@ class Collection:
 
     def __post_init__(self) -> None:
         """Checks the name."""
-        if not _NAME.fullmatch(self.name):
+        if not self.name.strip() or Path(self.name).name != self.name:
             msg = (
                 f"a collection is called {self.name!r}, but its name becomes a file's: "
-                "use letters, digits, '_', '-', '.' and '+'."
+                "give it some letters and no slash."
             )
             raise ValueError(msg)
 

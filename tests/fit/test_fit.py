@@ -101,6 +101,19 @@ def test_written_runs_keep_the_contract(config: Config, tmp_path: Path) -> None:
     assert len(pl.read_parquet(folder / "tiny.per_query.parquet")) == 24
 
 
+def test_ids_and_names_may_have_white_space(config: Config, tmp_path: Path) -> None:
+    """As names of files have; TREC cannot hold them, parquet can."""
+    for name in ("queries", "qrels"):
+        path = tmp_path / "tiny" / f"{name}.parquet"
+        spaced = pl.format("my {}.md", "query_id").alias("query_id")
+        pl.read_parquet(path).with_columns(spaced).write_parquet(path)
+    config["data"]["init_args"]["collections"]["validation"][0]["name"] = "my notes"
+    folder = fit(config, tmp_path) / "retrieval" / "val-0"
+    run = artefacts.read(folder / "my notes.parquet", schemas.RUN)
+    assert run["query_id"][0] == "my q00.md"
+    assert not list(folder.glob("*.trec"))
+
+
 def test_the_exported_folder_gives_the_selected_weights(
     config: Config, tmp_path: Path
 ) -> None:
