@@ -1,6 +1,7 @@
 """Callbacks: retrieval metrics in the loop, exports and the run summary."""
 
 from dr_lightning.callbacks.average_weights import AverageWeights
+from dr_lightning.callbacks.blend_with_base import BlendWithBase
 from dr_lightning.callbacks.embedding_drift import EmbeddingDrift
 from dr_lightning.callbacks.evaluate_base import EvaluateBase
 from dr_lightning.callbacks.evaluate_retrieval import EvaluateRetrieval
@@ -15,6 +16,7 @@ from dr_lightning.callbacks.write_embeddings import WriteEmbeddings
 
 __all__ = [
     "AverageWeights",
+    "BlendWithBase",
     "EmbeddingDrift",
     "EvaluateBase",
     "EvaluateRetrieval",

@@ -98,7 +98,8 @@ def test_lightning_s_device_monitor_may_be_added(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings(OUTSIDE)
 @pytest.mark.parametrize(
-    ("name", "setting"), [("ema", "decay=0.5"), ("average", "start_step=2")]
+    ("name", "setting"),
+    [("ema", "decay=0.5"), ("average", "start_step=2"), ("blend", "share=0.7")],
 )
 def test_what_is_measured_saved_and_exported_is_the_average(
     name: str, setting: str, tmp_path: Path

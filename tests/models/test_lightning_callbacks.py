@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dr_lightning.callbacks import (
     AverageWeights,
+    BlendWithBase,
     EmbeddingDrift,
     EvaluateBase,
     EvaluateRetrieval,
@@ -29,12 +30,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Steps(Callback):
-    """Keeps the weights after each step, and those that a validation reads."""
+    """Keeps the base, the weights after each step, and what a validation reads."""
 
     def __init__(self) -> None:
+        self.base: Weights = {}
         self.weights: list[Weights] = []
         self.validated: list[Weights] = []
         self.positions: list[Tensor] = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.base = parameters(pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *arguments: Any
@@ -56,7 +61,7 @@ def parameters(module: LightningModule) -> Weights:
     return {k: v.detach().clone() for k, v in module.named_parameters()}
 
 
-def exponential(steps: list[Weights]) -> Weights:
+def exponential(base: Weights, steps: list[Weights]) -> Weights:
     """By the definition: the first step's weights; then 0.9 of it, 0.1 of the new."""
     mean = steps[0]
     for new in steps[1:]:
@@ -64,15 +69,21 @@ def exponential(steps: list[Weights]) -> Weights:
     return mean
 
 
-def equal(steps: list[Weights]) -> Weights:
+def equal(base: Weights, steps: list[Weights]) -> Weights:
     """The plain mean of the weights after step 3 and later."""
     later = steps[2:] if len(steps) > 2 else steps[-1:]
     return {k: torch.stack([one[k] for one in later]).mean(0) for k in later[0]}
 
 
+def blended(base: Weights, steps: list[Weights]) -> Weights:
+    """Three tenths of the way from the base to the last weights."""
+    return {k: 0.7 * base[k] + 0.3 * steps[-1][k] for k in base}
+
+
 AVERAGES: dict[str, tuple[Any, Any]] = {
     "ema": (lambda: EMAWeightAveraging(decay=DECAY), exponential),
     "equal": (lambda: AverageWeights(start_step=2), equal),
+    "blend": (lambda: BlendWithBase(share=0.3), blended),
 }
 
 
@@ -92,10 +103,10 @@ def test_validations_read_the_average_wherever_the_callback_stands(
     result = train(run(*callbacks), data, tmp_path)
     assert len(steps.weights) == 10
     for validated, done in zip(steps.validated[1:], (5, 10), strict=True):
-        assert_equal(validated, expected(steps.weights[:done]))
+        assert_equal(validated, expected(steps.base, steps.weights[:done]))
     assert_equal(
         {k: v for k, v in result["weights"].items() if k in steps.weights[0]},
-        expected(steps.weights),
+        expected(steps.base, steps.weights),
     )
 
 
@@ -175,3 +186,9 @@ def whole(
 def test_a_start_below_0_is_refused() -> None:
     with pytest.raises(ValueError, match="start_step must be at least 0, but got -1"):
         AverageWeights(-1)
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5])
+def test_a_share_out_of_range_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match=rf"share must be above 0 .* got {share}"):
+        BlendWithBase(share)
