@@ -190,5 +190,5 @@ def test_a_start_below_0_is_refused() -> None:
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.5])
 def test_a_share_out_of_range_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=rf"share must be above 0 .* got {share}"):
+    with pytest.raises(ValueError, match=rf"share must be above 0, .* got {share}"):
         BlendWithBase(share)
