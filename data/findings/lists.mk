@@ -1,5 +1,5 @@
 # What the tables in configs/experiment/findings/ train on and are judged by, made from collections in BEIR's layout.
-# BEIR      folder with scifact/ and cranfield/
+# BEIR      folder with scifact/, cranfield/ and vaswani/
 # LLM       writes the queries, on a CPU four minutes of a core for each hundred
 # TEACHER   cross-encoder that scores them
 # Both are folders or names of a hub: make findings BEIR=... LLM=... TEACHER=...
@@ -12,6 +12,7 @@ BI_ENCODER ?= BAAI/bge-small-en-v1.5
 PY := data/pydocs/corpus.parquet
 S := work/scifact
 C := work/cranfield
+V := work/vaswani
 TYPES := [question,claim,title,keywords,search,msmarco]
 SEARCH := $(CLI) retrieve --encoder configs/encoder/minilm.yaml --overwrite true
 SCORE := $(CLI) score --teacher SequenceClassifier --teacher.model $(TEACHER) --overwrite true
@@ -102,29 +103,43 @@ $S/all_human/train.parquet: $S/human_scores.parquet
 $S/lists_both/train.parquet: $S/all_human/train.parquet $S/all_synthetic/train.parquet
 	$(BIN)/python data/findings/cut_lists.py halves --human $S/all_human --synthetic $S/all_synthetic --rows 162 --out $S
 
-# --- Cranfield: an LLM's six queries for each of 150 passages -----------------------
+# --- Cranfield, SciFact, Vaswani: an LLM's queries for passages that stand there once -
 
 $C/ingested/corpus.parquet:
 	$(CLI) ingest --source $(BEIR)/cranfield --out $(@D)
 
+$V/corpus.parquet:
+	$(CLI) ingest --source $(BEIR)/vaswani --out $(@D)
+
 $C/unique/corpus.parquet: $C/ingested/corpus.parquet
+$S/unique/corpus.parquet: $S/corpus.parquet
+$V/unique/corpus.parquet: $V/corpus.parquet
+$C/unique/corpus.parquet $S/unique/corpus.parquet $V/unique/corpus.parquet:
 	$(CLI) deduplicate --corpus $< --out $(@D)
 
-$C/six_types/queries.parquet: $C/unique/corpus.parquet
+# Six for each of 150 passages: a type alone can be compared with the others on the same passages.
+SIX := $C/six_types $S/six_types
+BY_LLM := $(SIX) $V/llm
+
+$(SIX:%=%/queries.parquet): %/six_types/queries.parquet: %/unique/corpus.parquet
 	$(WRITE) --corpus $< --passages 150 --engine.batch_size 32 --example_sets 2 --part_queries 450 --out $@
 
-$C/six_types/candidates.parquet: $C/six_types/queries.parquet
-	$(SEARCH) --encoder.passage.max_tokens 128 --depth 20 --corpus $C/unique/corpus.parquet --queries $< --out $@
+# One, of a type drawn at random, for each of 400 passages.
+$V/llm/queries.parquet: $V/unique/corpus.parquet
+	$(WRITE) --corpus $< --passages 400 --types_per_passage 1 --engine.batch_size 32 --out $@
 
-$C/six_types/teacher_scores.parquet: $C/six_types/candidates.parquet
-	$(SCORE) --teacher.max_tokens 256 --corpus $C/unique/corpus.parquet --queries $C/six_types/queries.parquet \
+$(BY_LLM:%=%/candidates.parquet): %/candidates.parquet: %/queries.parquet
+	$(SEARCH) --encoder.passage.max_tokens 128 --depth 20 --corpus $(dir $*)unique/corpus.parquet --queries $< --out $@
+
+$(BY_LLM:%=%/teacher_scores.parquet): %/teacher_scores.parquet: %/candidates.parquet
+	$(SCORE) --teacher.max_tokens 256 --corpus $(dir $*)unique/corpus.parquet --queries $*/queries.parquet \
 	  --candidates $< --depth 10 --out $@
 
-$C/six_types/lists/train.parquet: $C/six_types/teacher_scores.parquet
-	$(CURATE) --queries $C/six_types/queries.parquet --teacher_scores $< --rules.min_candidates 10 --rules.list_length 10 --out $(@D)
+$(BY_LLM:%=%/lists/train.parquet): %/lists/train.parquet: %/teacher_scores.parquet
+	$(CURATE) --queries $*/queries.parquet --teacher_scores $< --rules.min_candidates 10 --rules.list_length 10 --out $(@D)
 
-$C/types/one_a_passage.parquet: $C/six_types/lists/train.parquet
-	$(BIN)/python data/findings/cut_lists.py types --lists $< --queries $C/six_types/queries.parquet --out $(@D)
+$C/types/one_a_passage.parquet $S/types/one_a_passage.parquet: %/types/one_a_passage.parquet: %/six_types/lists/train.parquet
+	$(BIN)/python data/findings/cut_lists.py types --lists $< --queries $*/six_types/queries.parquet --out $(@D)
 
 # --- the teacher's own ranking of the test queries, a bound -------------------------
 
@@ -143,7 +158,7 @@ $C/test_teacher.parquet: $C/test_candidates.parquet
 # --- the tables ---------------------------------------------------------------------
 
 ON_PYDOCS := objectives_pydocs constants_pydocs teachers_pydocs students_pydocs
-ON_BEIR := objectives_scifact objectives_cranfield types_cranfield queries_scifact
+ON_BEIR := objectives_scifact objectives_cranfield types_cranfield types_scifact queries_scifact objectives_vaswani
 FINDINGS := $(ON_PYDOCS) $(if $(BEIR),$(ON_BEIR))
 
 findings/objectives_pydocs findings/students_pydocs: lists
@@ -153,6 +168,8 @@ findings/objectives_scifact: $S/lists/train.parquet $S/test_teacher.parquet
 findings/queries_scifact: $S/lists_both/train.parquet
 findings/objectives_cranfield: $C/types/one_a_passage.parquet $C/test_teacher.parquet
 findings/types_cranfield: $C/types/one_a_passage.parquet
+findings/types_scifact: $S/types/one_a_passage.parquet
+findings/objectives_vaswani: $V/llm/lists/train.parquet
 
 .PHONY: findings $(addprefix findings/,$(ON_PYDOCS) $(ON_BEIR))
 
@@ -160,4 +177,4 @@ $(addprefix findings/,$(ON_PYDOCS) $(ON_BEIR)): findings/%: | $(VENV)/quickstart
 	$(CLI) sweep --config configs/experiment/findings/$*.yaml
 
 findings: $(addprefix findings/,$(FINDINGS))
-	@$(if $(BEIR),true,echo "SciFact and Cranfield are left out: give BEIR=FOLDER, see data/findings/lists.mk")
+	@$(if $(BEIR),true,echo "SciFact, Cranfield and Vaswani are left out: give BEIR=FOLDER, see data/findings/lists.mk")
