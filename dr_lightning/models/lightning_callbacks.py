@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import (
     Callback,
     Checkpoint,
     LearningRateFinder,
+    ModelCheckpoint,
     StochasticWeightAveraging,
     ThroughputMonitor,
     WeightAveraging,
@@ -37,7 +38,8 @@ def refuse_unfit(trainer: Trainer) -> None:
         trainer: Its callbacks.
 
     Raises:
-        ValueError: If there is one, or two that average the weights.
+        ValueError: If there is one, two that average the weights, or one that does with
+            checkpoints that would lack the average.
     """
     for callback in _callbacks(trainer):
         if type(callback) in _UNFIT:
@@ -45,6 +47,14 @@ def refuse_unfit(trainer: Trainer) -> None:
     averages = [type(c).__name__ for c in _averages(trainer)]
     if len(averages) > 1:
         msg = f"{averages} would average each other's weights; keep one of them."
+        raise ValueError(msg)
+    if averages and any(_saves_weights_alone(c) for c in _callbacks(trainer)):
+        # Lightning asks callbacks for their part of a whole checkpoint only.
+        msg = (
+            "ModelCheckpoint with save_weights_only: true would save and export other "
+            f"weights than those of {averages[0]}, which validation measures. Set it "
+            "to false."
+        )
         raise ValueError(msg)
 
 
@@ -92,6 +102,10 @@ def averaged_weights(trainer: Trainer, module: LightningModule) -> Iterator[None
     finally:
         for callback in averages:
             callback._swap_models(module)
+
+
+def _saves_weights_alone(callback: Callback) -> bool:
+    return isinstance(callback, ModelCheckpoint) and callback.save_weights_only
 
 
 def _averages(trainer: Trainer) -> list[WeightAveraging]:

@@ -1,6 +1,7 @@
 """The `sweep` command: all cells, resumable."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,13 @@ from dr_lightning.steps.lock import lock
 from dr_lightning.steps.run_step import run_step
 from dr_lightning.sweep.cells import Cell, cells
 from dr_lightning.sweep.options import read
-from dr_lightning.sweep.steps import base_steps, cell_steps, fit_step, report_step
+from dr_lightning.sweep.steps import (
+    base_steps,
+    cell_steps,
+    checkpoints,
+    fit_step,
+    report_step,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +51,8 @@ def run(args: Sequence[str]) -> None:
             run_step(fit_step(settings, cell), folder, work, descriptor)
             for step in cell_steps(settings, cell):
                 run_step(step, folder, work, descriptor)
+            if not settings["keep_checkpoints"]:
+                shutil.rmtree(checkpoints(settings, cell), ignore_errors=True)
         if all(map(find_spec, PLOTTERS)):
             step = report_step(settings, table)
             run_step(step, work / "steps", work, descriptor)

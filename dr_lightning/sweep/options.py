@@ -50,6 +50,9 @@ class Sweep:
             `synthetic > human - 0.02` with a margin: said before the runs, so that none
             is picked by its result.
         encoding: How the collections are searched: device, precision, tokens at once.
+        keep_checkpoints: Whether a run's checkpoints stay after it was judged. With the
+            optimizer's state each is three times the model, and a run has two or more;
+            models, metrics and runs stay in any case.
     """
 
     work: Path
@@ -62,6 +65,7 @@ class Sweep:
     measures: list[str] = field(default_factory=lambda: ["nDCG@10", "R@100", "RR@10"])
     family: list[str] = field(default_factory=list)
     encoding: Encoding | None = None
+    keep_checkpoints: bool = True
 
 
 def read(args: Sequence[str]) -> Settings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dr_lightning.analysis.run import RUN_FILE
 from dr_lightning.steps.step import Step, texts, trained
 from dr_lightning.sweep.cells import Cell, data_files
 from dr_lightning.sweep.options import BASE, Settings
@@ -43,6 +44,16 @@ def run_folder(settings: Settings, cell: Cell) -> Folder:
     return Folder(Path(settings["work"]) / cell.name / f"seed-{cell.seed}")
 
 
+def checkpoints(settings: Settings, cell: Cell) -> Path:
+    """The folder of a run's checkpoints.
+
+    Args:
+        settings: What `options.read` gave.
+        cell: The cell.
+    """
+    return run_folder(settings, cell).path / "checkpoints"
+
+
 def base_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
     """Judges the base of a cell, and what bounds it.
 
@@ -76,7 +87,7 @@ def fit_step(settings: Settings, cell: Cell) -> Step:
         command="fit",
         options=cell.config,
         reads=tuple(sorted(set(data_files(cell.config["data"])))),
-        products=(run / "model", run / "run.json"),
+        products=(run / "model", run / RUN_FILE),
         run=run,
     )
 
@@ -90,16 +101,17 @@ def cell_steps(settings: Settings, cell: Cell) -> Iterator[Step]:
     """
     folder = run_folder(settings, cell)
     models = {"selected": folder.path / "model"}
-    last = folder.path / "checkpoints" / "last.ckpt"
+    last, checkpoint = folder.path / "last", checkpoints(settings, cell) / "last.ckpt"
     moved_on = _moved_on(folder.path)
-    if moved_on and last.is_file():
-        models["last"] = folder.path / "last"
+    if moved_on and (checkpoint.is_file() or last.is_dir()):
+        models["last"] = last
         yield Step(
             name="export_last",
             command="export",
-            options=texts({"checkpoint": last, "out": models["last"]}),
-            reads=(last,),
-            products=(models["last"],),
+            options=texts({"checkpoint": checkpoint, "out": last}),
+            # Not the checkpoint: it may have been deleted after the export.
+            reads=(folder.path / RUN_FILE,),
+            products=(last,),
         )
     for test in settings["tests"]:
         base = Folder(Path(settings["work"]) / cell.base).evaluation(test["name"])
@@ -146,7 +158,7 @@ def report_step(settings: Settings, table: list[Cell]) -> Step:
 
 def _moved_on(run: Path) -> bool:
     """Whether other weights than the last were selected."""
-    record = json.loads((run / "run.json").read_text("utf-8"))
+    record = json.loads((run / RUN_FILE).read_text("utf-8"))
     steps = [one["step"] for one in record["evaluations"]]
     return bool(steps) and record["selected_step"] != steps[-1]
 

@@ -147,6 +147,12 @@ def test_two_averages_are_refused(tmp_path: Path) -> None:
         fit(tmp_path, added("ema"), added("average"))
 
 
+def test_averages_that_no_checkpoint_would_have_are_refused(tmp_path: Path) -> None:
+    keep = part("ModelCheckpoint", save_weights_only=True)
+    with pytest.raises(ValueError, match="other weights than those of BlendWithBase"):
+        fit(tmp_path, callbacks(tmp_path, keep), added("blend"))
+
+
 PAGE = (ROOT / "docs" / "callbacks.md").read_text("utf-8")
 
 

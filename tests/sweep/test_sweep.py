@@ -1,6 +1,7 @@
 """`sweep` from a table of cells to judged runs, through the command line."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ def test_every_cell_and_seed_is_a_judged_run(
     assert found.seeds.filter(pl.col("name") != "base")["seeds"].unique().item() == 2
 
     # What is finished does not run again; a further cell does.
-    main(["sweep", "--config", str(configure(seeds=[1], family=["kl > both"]))])
+    assert (work / "both" / "seed-1" / "checkpoints" / "last.ckpt").is_file()
+    changes = {"family": ["kl > both"], "keep_checkpoints": False}
+    main(["sweep", "--config", str(configure(seeds=[1], **changes))])
     told = capfd.readouterr().err
     assert told.count("step fit runs") == 1
     assert told.count("step fit is finished, skipped") == 1
@@ -103,6 +106,13 @@ def test_every_cell_and_seed_is_a_judged_run(
     assert both["optimizer"] == kl["optimizer"]
     told = (work / "report.md").read_text("utf-8")
     assert "kl > both" in told
+
+    # Nothing misses the checkpoints that are gone.
+    assert [path.parts[-3:-1] for path in work.rglob("last.ckpt")] == [
+        ("seed-2", "checkpoints")  # of a run that this call did not name
+    ]
+    main(["sweep", "--config", str(configure(seeds=[1], **changes))])
+    assert " runs: " not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -183,8 +193,13 @@ def test_trained_weights_are_loaded_as_those_of_the_base(configure: Configure) -
     (folder / "checkpoints" / "last.ckpt").touch()
     record = {"evaluations": [{"step": 0}, {"step": 4}], "selected_step": 0}
     (folder / "run.json").write_text(json.dumps(record), "utf-8")
-    searches = [s for s in cell_steps(settings, cell) if s.command == "retrieve"]
+    steps = list(cell_steps(settings, cell))
+    searches = [step for step in steps if step.command == "retrieve"]
     kept = {"attention": None, "dtype": "float32", "trust_remote_code": True}
     assert [step.options["encoder"]["init_args"] for step in searches] == [
         {"backbone": str(folder / name), "loading": kept} for name in ("model", "last")
     ]
+    # Exported last weights need no checkpoint any more.
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "last").mkdir()
+    assert list(cell_steps(settings, cell)) == steps
