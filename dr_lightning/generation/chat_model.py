@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from dr_lightning.generation.chat import prompt_ids
@@ -15,7 +15,7 @@ from dr_lightning.generation.engine import Answer, Message
 from dr_lightning.generation.sampling import Sampling
 from dr_lightning.models.device import Precision, pick_device, warn_of_slow_bf16
 from dr_lightning.models.encoder import position_limit
-from dr_lightning.models.weights import locate
+from dr_lightning.models.pretrained import load_model, load_tokenizer
 
 
 class ChatModel:
@@ -28,16 +28,14 @@ class ChatModel:
         trust_remote_code: Whether to run code that comes with the model.
 
     Raises:
-        ValueError: If the tokenizer has no chat template.
+        ValueError: If the tokenizer has no chat template, or weights are missing.
     """
 
     def __init__(
         self, model: str, precision: Precision, device: str, trust_remote_code: bool
     ) -> None:
         self.device = pick_device(device)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(
-            locate(model), trust_remote_code=trust_remote_code
-        )
+        self.tokenizer: Any = load_tokenizer(model, trust_remote_code)
         if not self.tokenizer.chat_template:
             msg = (
                 f"{model!r} has no chat template, so it does not know a chat. Give a "
@@ -46,10 +44,12 @@ class ChatModel:
             raise ValueError(msg)
         if precision == "bf16":
             warn_of_slow_bf16(self.device)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            locate(model),
-            dtype=torch.bfloat16 if precision == "bf16" else torch.float32,
-            trust_remote_code=trust_remote_code,
+        loaded = load_model(
+            AutoModelForCausalLM,
+            model,
+            "a causal language model",
+            torch.bfloat16 if precision == "bf16" else torch.float32,
+            trust_remote_code,
         )
         self.ends = _ends(self.tokenizer, loaded)
         self.pad = next(

@@ -1,7 +1,5 @@
 """The encoder: a Hugging Face backbone, pooling, and how queries and passages read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
-from transformers.utils import logging
 
 from dr_lightning.models.encoder_folder import (
     GivenSettings,
@@ -19,6 +16,7 @@ from dr_lightning.models.encoder_folder import (
 )
 from dr_lightning.models.model_files import ModelFiles
 from dr_lightning.models.pooling import Pooling, pool
+from dr_lightning.models.pretrained import quiet_loading
 from dr_lightning.models.tokenization import TextFormat, Tokenization
 from dr_lightning.models.weights import locate
 
@@ -194,18 +192,6 @@ def load_backbone(folder: str, loading: Loading, dropout: float) -> Any:
         backbone.pooler = None
     set_dropout(backbone, dropout)
     return backbone.train()  # as a new module is; transformers loads it for inference
-
-
-@contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Keeps transformers from reporting the pooler, which is absent on purpose."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def set_dropout(module: nn.Module, probability: float) -> None:

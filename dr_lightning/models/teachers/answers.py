@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from dr_lightning.models.identity import model_fingerprint
-from dr_lightning.models.teachers.loading import Float32, Running
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
+from dr_lightning.models.teachers.running import Float32, Running
 from dr_lightning.models.teachers.scorer import score_pairs
 from dr_lightning.models.weights import locate
 

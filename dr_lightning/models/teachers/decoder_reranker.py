@@ -12,9 +12,10 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from dr_lightning.models.device import Precision, pick_device, warn_of_slow_bf16
+from dr_lightning.models.pretrained import load_model, load_tokenizer
 from dr_lightning.models.teachers.answers import Answers, settings
-from dr_lightning.models.teachers.loading import Running, load_model, load_tokenizer
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
+from dr_lightning.models.teachers.running import Running
 from dr_lightning.models.teachers.teacher import Teacher
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from dr_lightning.models.device import Precision
 from dr_lightning.models.teachers.answers import settings
-from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.prompt import Prompt
+from dr_lightning.models.teachers.running import Running
 from dr_lightning.models.teachers.t5 import FirstStep
 from dr_lightning.models.teachers.teacher import Teacher
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from dr_lightning.models.teachers.loading import SHORTEST
 from dr_lightning.models.teachers.pair_tokens import (
     Ids,
     PairLayout,
@@ -17,6 +16,7 @@ from dr_lightning.models.teachers.pair_tokens import (
     token_cache,
     tokenize,
 )
+from dr_lightning.models.teachers.running import SHORTEST
 
 SLACK = 2  # tokens: a query and the words around it may share fewer tokens than apart
 

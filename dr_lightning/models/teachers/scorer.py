@@ -11,8 +11,8 @@ from torch import Tensor
 
 from dr_lightning.models.device import token_budget
 from dr_lightning.models.micro_batch import micro_batches
-from dr_lightning.models.teachers.loading import Running
 from dr_lightning.models.teachers.pair_tokens import PairTokens
+from dr_lightning.models.teachers.running import Running
 
 logger = logging.getLogger(__name__)
 

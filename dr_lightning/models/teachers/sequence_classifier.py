@@ -12,14 +12,9 @@ from transformers import AutoModelForSequenceClassification
 
 from dr_lightning.models.device import Precision
 from dr_lightning.models.identity import model_fingerprint
-from dr_lightning.models.teachers.loading import (
-    SHORTEST,
-    Float32,
-    Running,
-    load_model,
-    load_tokenizer,
-)
+from dr_lightning.models.pretrained import load_model, load_tokenizer
 from dr_lightning.models.teachers.pair_tokens import PairLayout, PairTokens, token_cache
+from dr_lightning.models.teachers.running import SHORTEST, Float32, Running
 from dr_lightning.models.teachers.scorer import score_pairs
 from dr_lightning.models.teachers.teacher import Teacher
 from dr_lightning.models.weights import locate

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM
 
+from dr_lightning.models.pretrained import load_model, load_tokenizer
 from dr_lightning.models.teachers.answers import Answers
-from dr_lightning.models.teachers.loading import Running, load_model, load_tokenizer
 from dr_lightning.models.teachers.prompt import Prompt, PromptTokens
+from dr_lightning.models.teachers.running import Running
 
 
 class FirstStep:

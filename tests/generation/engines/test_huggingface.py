@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dr_lightning.generation.engine import Answer, Request
@@ -220,3 +221,13 @@ def test_faulty_settings_are_refused(tmp_path: Path) -> None:
         HuggingFace("nowhere", batch_size=0)
     with pytest.raises(ValueError, match="has no chat template"):
         HuggingFace(str(save_llama(tmp_path, chat_tokenizer(None))))
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    """They would be random, and so would the queries."""
+    file = save_llama(tmp_path, chat_tokenizer()) / "model.safetensors"
+    weights = load_file(file)
+    del weights["model.norm.weight"]
+    save_file(weights, file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"lack 1 parameters .*'model\.norm\.weight'"):
+        HuggingFace(str(tmp_path))

@@ -1,15 +1,14 @@
-"""What every teacher does with its model's files: load and check."""
+"""How a teacher's model runs: lengths, batches, numbers."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from dr_lightning.models.device import Precision, autocast, pick_device, token_budget
-from dr_lightning.models.encoder import position_limit, quiet_loading
-from dr_lightning.models.weights import locate
+from dr_lightning.models.encoder import position_limit
 
 SHORTEST = 16  # tokens: a shorter pair says nothing
 
@@ -63,59 +62,6 @@ class Running:
             )
             raise ValueError(msg)
         token_budget(self.batch_tokens, self.place)
-
-
-def load_tokenizer(
-    model: str, trust_remote_code: bool = False
-) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model.
-
-    Args:
-        model: A model folder, a hub name, or `package:NAME/FOLDER`.
-        trust_remote_code: Whether to run code that comes with the model.
-    """
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-        locate(model), trust_remote_code=trust_remote_code
-    )
-    return tokenizer
-
-
-def load_model(
-    kind: Any,
-    model: str,
-    needed: str,
-    dtype: torch.dtype = torch.float32,
-    trust_remote_code: bool = False,
-) -> Any:
-    """Loads a model whose weights are all there.
-
-    Args:
-        kind: An auto class of transformers.
-        model: A model folder, a hub name, or `package:NAME/FOLDER`.
-        needed: What the model has to be, for the message.
-        dtype: Of the weights.
-        trust_remote_code: Whether to run code that comes with the model.
-
-    Raises:
-        ValueError: If weights are missing.
-    """
-    folder = locate(model)
-    with quiet_loading():  # what is missing is told below
-        loaded, report = kind.from_pretrained(
-            folder,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
-        )
-    if report["missing_keys"]:
-        first = sorted(report["missing_keys"])[0]
-        msg = (
-            f"the weights of {folder!r} lack {len(report['missing_keys'])} parameters "
-            f"of {needed}, {first!r} among them: they would be random. Give a model "
-            "that was trained to judge pairs."
-        )
-        raise ValueError(msg)
-    return loaded.eval()
 
 
 class Float32(nn.Module):
