@@ -69,6 +69,10 @@ RUNS = {
         trainer=VALIDATED | {"val_check_interval": 3, "accumulate_grad_batches": 2},
         callbacks=evaluation,
     ),
+    "by steps": Run(trainer=VALIDATED | {"max_epochs": -1, "max_steps": 12}),
+    "evaluated, by steps": Run(
+        trainer=VALIDATED | {"max_epochs": -1, "max_steps": 12}, callbacks=evaluation
+    ),
 }
 
 
@@ -243,8 +247,16 @@ def savers(folder: Path) -> list[Callback]:
     ]
 
 
+# Without the base Lightning saves after an epoch, one that was not validated too.
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")
 @pytest.mark.parametrize(
-    ("name", "files"), [("evaluated inside", 7), ("evaluated, accumulated", 5)]
+    ("name", "files"),
+    [
+        ("evaluated inside", 8),
+        ("evaluated, accumulated", 6),
+        ("by steps", 6),
+        ("evaluated, by steps", 7),
+    ],
 )
 def test_checkpoints_of_validations_and_epochs_are_as_good(
     name: str,

@@ -149,6 +149,12 @@ $S/test_candidates.parquet: $S/corpus.parquet
 $C/test_candidates.parquet: $C/ingested/corpus.parquet
 	$(SEARCH) --corpus $< --queries $C/ingested/test/queries.parquet --out $@
 
+$V/test_candidates.parquet: $V/corpus.parquet
+	$(SEARCH) --corpus $< --queries $V/test/queries.parquet --out $@
+
+$V/test_teacher.parquet: $V/test_candidates.parquet
+	$(SCORE) --corpus $V/corpus.parquet --queries $V/test/queries.parquet --candidates $< --depth 20 --out $@
+
 $S/test_teacher.parquet: $S/test_candidates.parquet
 	$(SCORE) --corpus $S/corpus.parquet --queries $S/test/queries.parquet --candidates $< --depth 20 --out $@
 
@@ -169,7 +175,7 @@ findings/queries_scifact: $S/lists_both/train.parquet
 findings/objectives_cranfield: $C/types/one_a_passage.parquet $C/test_teacher.parquet
 findings/types_cranfield: $C/types/one_a_passage.parquet
 findings/types_scifact: $S/types/one_a_passage.parquet
-findings/objectives_vaswani: $V/llm/lists/train.parquet
+findings/objectives_vaswani: $V/llm/lists/train.parquet $V/test_teacher.parquet
 
 .PHONY: findings $(addprefix findings/,$(ON_PYDOCS) $(ON_BEIR))
 

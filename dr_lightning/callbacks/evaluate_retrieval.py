@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dr_lightning.callbacks.corpus_search import search_corpus
+from dr_lightning.callbacks.evaluate_base import EvaluateBase
 from dr_lightning.callbacks.found import Found
 from dr_lightning.callbacks.retrieval_files import write_retrieval
 from dr_lightning.callbacks.run_folder import run_folder
@@ -76,6 +77,34 @@ class EvaluateRetrieval(Callback):
             state_dict: What `state_dict` gave.
         """
         self._rows = {k: v.numpy() for k, v in state_dict["rows"].items()}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuses a part of the corpus that nothing would choose.
+
+        Raises:
+            ValueError: If the base, whose ranking chooses it, is not validated, or a
+                checkpoint lacks it.
+        """
+        part = self.sub_corpus
+        if part is None or not part.whole_at_ends or not trainer.enable_validation:
+            return
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        base = any(isinstance(callback, EvaluateBase) for callback in callbacks)
+        if base and trainer.global_step == 0:
+            return
+        names = [one.name for one in self._collections(trainer, "val")]
+        if missing := sorted(set(names) - set(self._rows)):
+            why = (
+                "the checkpoint has no part of theirs"
+                if trainer.global_step > 0
+                else "EvaluateBase, which finds that, is not among the callbacks"
+            )
+            msg = (
+                "sub_corpus with whole_at_ends searches what the base ranked first, "
+                f"but for {missing} {why}. Set sub_corpus.whole_at_ends to false, or "
+                "start anew with EvaluateBase."
+            )
+            raise ValueError(msg)
 
     def on_validation_epoch_end(
         self, trainer: Trainer, pl_module: LightningModule

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from dr_lightning.analysis.run import RUN_FILE
 from dr_lightning.callbacks.run_folder import run_folder
+from dr_lightning.callbacks.run_summary import best_checkpoint
 from dr_lightning.export import load_weights, write_model
 from dr_lightning.models.bi_encoder import BiEncoder
 
@@ -38,7 +39,7 @@ class ExportEncoder(Callback):
             return
         encoder = cast(BiEncoder, pl_module).encoder
         folder = self.folder or root / "model"
-        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        best, _ = best_checkpoint(trainer)
         facts: dict[str, Any] = {"weights": "last", "step": trainer.global_step}
         last = {k: v.detach().clone() for k, v in encoder.state_dict().items()}
         if self.weights == "selected" and best:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from dr_lightning.analysis.run import RUN_FILE
 from dr_lightning.artefacts import replacing
@@ -167,7 +168,8 @@ def best_checkpoint(trainer: Trainer) -> tuple[str, int]:
     Returns:
         Path and nanoseconds, as a name may be used again; ("", 0) if there is none.
     """
-    path = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    savers = (c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint))
+    path = next((saver.best_model_path for saver in savers), "")
     if not path or not Path(path).is_file():
         return "", 0
     return path, Path(path).stat().st_mtime_ns

@@ -20,7 +20,12 @@ from dr_lightning.data.batch_dataset import BatchDataset
 from dr_lightning.data.batches import Batches, PlainBatches
 from dr_lightning.data.collections import Collections, load_corpus
 from dr_lightning.data.list_sources import ListFiles, ScoredQueries
-from dr_lightning.data.resume import EpochOrder, ResumableLoader, position
+from dr_lightning.data.resume import (
+    EpochOrder,
+    ResumableLoader,
+    finish_epoch,
+    position,
+)
 from dr_lightning.data.retrieval import (
     Reading,
     RetrievalDataModule,
@@ -101,6 +106,8 @@ class TrainingListDataModule(RetrievalDataModule):
 
     def state_dict(self) -> dict[str, int]:
         """What a checkpoint keeps of the batches: `load_state_dict` compares it."""
+        if self.train is None:  # saved because something failed before `setup`
+            return {}
         return {"seed": self.seed, "batches an epoch": self.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -240,6 +247,7 @@ class TrainingListDataModule(RetrievalDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches in an order that a stopped run takes up again."""
+        finish_epoch(self.trainer)
         data = self._required_train()
         count = self.steps_per_epoch
         order, seed = self.batching.order, self.seed

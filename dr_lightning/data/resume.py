@@ -67,6 +67,23 @@ def position(trainer: Trainer | None, count: int) -> tuple[int, int]:
     return (epoch + 1, 0) if done >= count else (epoch, done)
 
 
+def finish_epoch(trainer: Trainer | None) -> None:
+    """Lets a run go on with the next epoch where its checkpoint has a whole one.
+
+    With `max_steps` Lightning takes any resumed run for one that stopped inside an
+    epoch, and would leave out the epoch after one that was over, or repeat its batch.
+
+    Args:
+        trainer: The Trainer, before its loops start; None outside of one.
+    """
+    if trainer is None:
+        return
+    loop = trainer.fit_loop
+    current = cast("_ProcessedTracker", loop.epoch_progress.current)
+    if loop.restarting and current.ready == current.started == current.processed:
+        loop._restarting = loop.epoch_loop._restarting = False
+
+
 class ResumableLoader(DataLoader[Any]):
     """A loader that Lightning knows to resume in the middle of an epoch.
 

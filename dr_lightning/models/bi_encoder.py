@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -24,7 +24,11 @@ from dr_lightning.models.device import warn_of_slow_bf16
 from dr_lightning.models.embedding import embed
 from dr_lightning.models.encoder import Encoder
 from dr_lightning.models.entropies import check_entropies
-from dr_lightning.models.lightning_callbacks import prepare_averaging, refuse_unfit
+from dr_lightning.models.lightning_callbacks import (
+    keep_best,
+    prepare_averaging,
+    refuse_unfit,
+)
 from dr_lightning.models.micro_batch import MicroBatching
 from dr_lightning.models.optimization import check_fused, count_steps, rewind
 from dr_lightning.models.ragged import Ragged
@@ -181,6 +185,12 @@ class BiEncoder(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lets a resumed run repeat the batches whose gradients were not stepped."""
         rewind(checkpoint["loops"], self.trainer.accumulate_grad_batches)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lets a resumed run remember which checkpoint was the best."""
+        trainer = self._trainer  # None in `load_from_checkpoint`
+        if isinstance(trainer, Trainer) and trainer.state.fn == "fit":
+            keep_best(trainer, checkpoint)
 
     def test_step(self, batch: str, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Nothing: `RetrievalMetrics` searches the collections."""

@@ -1,12 +1,17 @@
 """Which of Lightning's own callbacks suit the bi-encoder, and what makes them right."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     Callback,
     Checkpoint,
+    EMAWeightAveraging,
+    GradientAccumulationScheduler,
     LearningRateFinder,
     ModelCheckpoint,
     StochasticWeightAveraging,
@@ -14,7 +19,13 @@ from lightning.pytorch.callbacks import (
     WeightAveraging,
 )
 
+logger = logging.getLogger(__name__)
+
 _UNFIT: dict[type[Callback], str] = {
+    GradientAccumulationScheduler: (
+        "GradientAccumulationScheduler changes how many steps an epoch has, which the "
+        "schedule counts beforehand. Use trainer.accumulate_grad_batches."
+    ),
     LearningRateFinder: (
         "LearningRateFinder runs before the objective is calibrated, and the schedule "
         "overrules the rate that it sets. Use FindLearningRate."
@@ -39,7 +50,8 @@ def refuse_unfit(trainer: Trainer) -> None:
 
     Raises:
         ValueError: If there is one, two that average the weights, or one that does with
-            checkpoints that would lack the average.
+            checkpoints that would lack the average, or an average that starts late; or
+            a checkpoint that would rank weights by values of earlier ones.
     """
     for callback in _callbacks(trainer):
         if type(callback) in _UNFIT:
@@ -56,6 +68,34 @@ def refuse_unfit(trainer: Trainer) -> None:
             "to false."
         )
         raise ValueError(msg)
+    for callback in _callbacks(trainer):
+        if isinstance(callback, EMAWeightAveraging):
+            _refuse_late(callback)
+        if isinstance(callback, ModelCheckpoint):
+            _refuse_stale(callback)
+
+
+def keep_best(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+    """Lets a run that is resumed in another folder remember its best checkpoint.
+
+    Lightning forgets its value there, so that any later one would be the best. The file
+    stays where it is; if it is gone, selection starts anew, and that is told.
+
+    Args:
+        trainer: Of the resumed run; its callbacks are not restored yet.
+        checkpoint: What is being loaded; changed in place.
+    """
+    for callback in trainer.checkpoint_callbacks:
+        state = checkpoint.get("callbacks", {}).get(callback.state_key)
+        if not isinstance(callback, ModelCheckpoint) or not state:
+            continue
+        best = state.get("best_model_path")
+        if best and not Path(best).is_file():
+            state["best_model_path"] = ""
+            told = "the best checkpoint so far, %s, is gone: others are compared anew"
+            logger.warning(told, best)
+        elif best:
+            state["dirpath"] = callback.dirpath
 
 
 def prepare_averaging(trainer: Trainer, module: LightningModule) -> None:
@@ -102,6 +142,31 @@ def averaged_weights(trainer: Trainer, module: LightningModule) -> Iterator[None
     finally:
         for callback in averages:
             callback._swap_models(module)
+
+
+def _refuse_late(average: EMAWeightAveraging) -> None:
+    starts = (average.update_starting_at_step, average.update_starting_at_epoch)
+    if any(starts):
+        msg = (
+            "EMAWeightAveraging that starts late stands for the base until then: that "
+            "is what validations would measure, and a run may stop on it. Leave out "
+            "update_starting_at_step and update_starting_at_epoch, or use "
+            "AverageWeights, which has start_step."
+        )
+        raise ValueError(msg)
+
+
+def _refuse_stale(checkpoint: ModelCheckpoint) -> None:
+    between = checkpoint._every_n_train_steps or checkpoint._train_time_interval
+    monitor = checkpoint.monitor
+    if between and monitor is not None and not monitor.startswith("train/"):
+        msg = (
+            "ModelCheckpoint saves between validations and would rank those weights by "
+            f"the {monitor!r} of earlier ones. Leave out every_n_train_steps and "
+            "train_time_interval: it saves at each validation, whose interval is "
+            "trainer.val_check_interval; or leave out monitor."
+        )
+        raise ValueError(msg)
 
 
 def _saves_weights_alone(callback: Callback) -> bool:

@@ -46,7 +46,8 @@ def count_steps(module: LightningModule) -> tuple[float, int]:
         batches = float(trainer.num_training_batches)
     limit = trainer.limit_train_batches
     if limit is not None:
-        batches = min(batches, limit) if isinstance(limit, int) else batches * limit
+        share = isinstance(limit, float)  # which Lightning rounds down
+        batches = int(batches * limit) if share else min(batches, limit)
     per_epoch = max(-(-float(batches) // trainer.accumulate_grad_batches), 1.0)
     ends = [trainer.max_steps] if trainer.max_steps > 0 else []
     if trainer.max_epochs is not None and trainer.max_epochs > 0:

@@ -133,6 +133,18 @@ def test_what_is_measured_saved_and_exported_is_the_average(
         ("LearningRateFinder", "Use FindLearningRate"),
         (part("StochasticWeightAveraging", swa_lrs=0.1), "Use AverageWeights or EMA"),
         (part("ThroughputMonitor", batch_size_fn="builtins.len"), "Use Speed"),
+        (
+            part("GradientAccumulationScheduler", scheduling={0: 2}),
+            r"Use trainer\.accumulate_grad_batches",
+        ),
+        (
+            part("EMAWeightAveraging", update_starting_at_step=4),
+            "AverageWeights, which has start_step",
+        ),
+        (
+            part("ModelCheckpoint", monitor="val/loss", every_n_train_steps=3),
+            "would rank those weights by the 'val/loss' of earlier ones",
+        ),
     ],
 )
 def test_what_lightning_would_do_wrong_here_is_refused(
@@ -140,6 +152,16 @@ def test_what_lightning_would_do_wrong_here_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         fit(tmp_path, callbacks(tmp_path, chosen))
+
+
+@pytest.mark.filterwarnings("ignore:.*(was called without a model|no last checkpoint)")
+def test_what_else_saves_does_not_stand_for_what_selects(tmp_path: Path) -> None:
+    parts = yaml.safe_load(LIST.read_text("utf-8"))
+    other = part("OnExceptionCheckpoint", dirpath=str(tmp_path / "stopped"))
+    run = fit(tmp_path, callbacks(tmp_path, other, *parts), RUINOUS)
+    assert record(run)["selected_step"] == 0
+    card = (run / "model" / "README.md").read_text("utf-8")
+    assert '"weights": "selected"' in card
 
 
 def test_two_averages_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
 from dr_lightning.callbacks import EvaluateBase, RunSummary, StopEarly
-from tests.training_runs import Run, train, write_lists
+from tests.training_runs import Run, adamw, train, write_lists
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,61 @@ def test_a_resumed_run_does_not_evaluate_the_base_again(
     )
     record = json.loads((home / "run.json").read_text("utf-8"))
     assert [one["step"] for one in record["evaluations"]] == [0, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({"max_epochs": -1, "max_steps": 3}, [0, 3]),
+        ({"max_epochs": 3, "check_val_every_n_epoch": 2}, [0, 10, 15]),
+    ],
+)
+def test_a_run_that_ends_between_validations_is_validated_at_its_end(
+    settings: dict[str, Any], steps: list[int], data: Path, tmp_path: Path
+) -> None:
+    saver = ModelCheckpoint(tmp_path / "saved", "{step}", monitor="val/loss")
+    last = ModelCheckpoint(tmp_path / "saved", "last")
+    train(run(saver, adamw, last, RunSummary(), **settings), data, tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert [one["step"] for one in record["evaluations"]] == steps
+    assert record["selected_step"] == steps[-1]
+    saved = torch.load(tmp_path / "saved" / "last.ckpt", weights_only=False)
+    assert saved["global_step"] == steps[-1]
+
+
+@pytest.mark.parametrize(
+    "when", [{"every_n_epochs": 2}, {"save_on_train_epoch_end": True}]
+)
+def test_the_base_is_a_candidate_of_whatever_saves_at_other_times(
+    when: dict[str, Any], data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "saved"
+    saver = ModelCheckpoint(folder, "{step}", monitor="val/loss", **when)
+    train(run(saver, ruinous, max_epochs=2), data, tmp_path)
+    assert Path(saver.best_model_path).name == "step=0.ckpt"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_run_resumed_in_another_folder_remembers_the_best(
+    kept: bool, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def saver(name: str) -> ModelCheckpoint:
+        return ModelCheckpoint(
+            tmp_path / name, "{step}", monitor="val/loss", save_last=True
+        )
+
+    first, second = saver("first"), saver("second")
+    train(run(first, ruinous, max_epochs=1), data, tmp_path)
+    if not kept:
+        Path(first.best_model_path).unlink()
+    last = str(tmp_path / "first" / "last.ckpt")
+    train(run(second, ruinous, max_epochs=2), data, tmp_path, ckpt_path=last)
+    found = Path(second.best_model_path)
+    assert found.is_file()
+    assert (found.parent.name, found.name) == (
+        ("first", "step=0.ckpt") if kept else ("second", "step=5.ckpt")
+    )
+    assert ("is gone: others are compared anew" in caplog.text) is not kept
 
 
 def test_without_validation_there_is_nothing_to_evaluate(

@@ -148,6 +148,15 @@ def test_a_resumed_run_searches_the_sub_corpus_of_the_first(
     np.testing.assert_array_equal(after._rows["one"], before._rows["one"])
 
 
+def test_a_sub_corpus_that_nothing_would_choose_is_refused(
+    data: Path, tmp_path: Path
+) -> None:
+    part = EvaluateRetrieval(["nDCG@10"], sub_corpus=SubCorpus(top=1, random=2))
+    run = Run(trainer={"limit_val_batches": 1.0}, callbacks=lambda: [part])
+    with pytest.raises(ValueError, match="EvaluateBase, which finds that, is not"):
+        train(run, data, tmp_path)
+
+
 def test_shards_of_embeddings_are_consecutive_and_tell_where_they_start(
     module: BiEncoder, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -212,6 +212,7 @@ def test_fused_adamw_with_clipping_and_mixed_precision_is_refused() -> None:
         ({}, (10, 30)),
         ({"accumulate_grad_batches": 4}, (3, 9)),
         ({"limit_train_batches": 0.5}, (5, 15)),
+        ({"limit_train_batches": 0.58}, (5, 15)),
         ({"limit_train_batches": 7}, (7, 21)),
         ({"max_steps": 12}, (10, 12)),
         ({"max_epochs": None, "max_steps": 12}, (10, 12)),
