@@ -90,7 +90,8 @@ def keep_best(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
         if not isinstance(callback, ModelCheckpoint) or not state:
             continue
         best = state.get("best_model_path")
-        if best and not Path(best).is_file():
+        # Ranks must agree, on machines that do not share the folder too.
+        if best and not trainer.strategy.broadcast(Path(best).is_file()):
             state["best_model_path"] = ""
             told = "the best checkpoint so far, %s, is gone: others are compared anew"
             logger.warning(told, best)
