@@ -18,7 +18,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Reader(Callback):
-    """Reads the file after each batch, and before the last search of the corpus."""
+    """Reads the file after each batch, and after the last evaluation."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -27,7 +27,7 @@ class Reader(Callback):
     def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
         self._read(trainer)
 
-    def on_train_end(self, trainer: Trainer, *arguments: Any) -> None:
+    def on_fit_end(self, trainer: Trainer, *arguments: Any) -> None:
         self._read(trainer)
 
     def _read(self, trainer: Trainer) -> None:
@@ -37,7 +37,7 @@ class Reader(Callback):
         self.seen.append((last, record["selected_step"], Path(best).stem))
 
 
-@pytest.mark.parametrize("settings", [{"val_check_interval": 2}, {"max_steps": 7}])
+@pytest.mark.parametrize("settings", [{"val_check_interval": 2}, {"max_steps": 9}])
 def test_the_selected_step_is_that_of_the_checkpoint(
     settings: dict[str, Any], data: Path, tmp_path: Path
 ) -> None:
